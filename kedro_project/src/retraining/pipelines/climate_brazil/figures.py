@@ -44,9 +44,9 @@ CLOSE_UP_MONTHS = 24  # before the end of training, and at most after the newest
 def timeseries_figure(table: pl.DataFrame, labels: Mapping[str, str], simulated: bool) -> go.Figure:
     """Interactive plot of every series, opened on the last ten years.
 
-    ``table`` has one row per series and month: series (String), date (Date, month start), temperature (Float64,
-    °C, null where missing). Series are ordered as in ``labels``. With more than ``MAX_LINES`` series the band
-    of all of them is drawn, and the first ``MAX_LINES`` wait in the legend to be switched on.
+    ``table`` has one row per series and month: series (String), date (Date, month start), temperature
+    (Float64, °C, null where missing). Series are ordered as in ``labels``. With more than ``MAX_LINES`` series
+    the band of all of them is drawn, and the first ``MAX_LINES`` wait in the legend to be switched on.
     """
     parts = table.partition_by("series", as_dict=True)
     frames = {str(series): _on_calendar(frame) for (series,), frame in parts.items()}
@@ -179,8 +179,8 @@ def forecast_figure(
     """One station: fit, held-out test and forecast; the last 15 years on the left, a close-up on the right.
 
     ``observed`` and ``holdout_actuals`` have date and temperature; ``in_sample``, ``holdout_forecast`` and
-    ``ahead`` have date, mean, low_80 and high_80 (80 % highest-density interval, HDI), all °C. Any of the last
-    four may have no rows. Training ends where the held-out months start; without them, at the newest
+    ``ahead`` have date, mean, low_80 and high_80 (80 % highest-density interval, HDI), all °C. Any of the
+    last four may have no rows. Training ends where the held-out months start; without them, at the newest
     observation. ``in_sample`` is drawn up to there, ``ahead`` wherever it lies.
 
     Built without pyplot, so that threads may draw at once and nothing outlives the figure. Raises ValueError
@@ -249,8 +249,8 @@ def forecast_figure(
     figure.text(0.055, 0.88, f"Monthly mean temperature to {newest:%B %Y}{until}", fontsize=10.5, color=MUTED)
     if simulated:
         box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": VERMILLION}
-        style: dict[str, Any] = {"fontsize": 11, "fontweight": "bold", "color": VERMILLION, "bbox": box}
-        figure.text(0.98, 0.935, SIMULATED, ha="right", **style)
+        badge = figure.text(0.98, 0.935, SIMULATED, ha="right", fontsize=11, color=VERMILLION, bbox=box)
+        badge.set_fontweight("bold")
     handles, names = _legend_entries(context)
     look: dict[str, Any] = {"frameon": False, "fontsize": 9.5, "labelcolor": INK}
     figure.legend(handles, names, loc="lower center", ncols=len(names), **look)
