@@ -1,0 +1,29 @@
+"""What can go wrong with one series. Every message names the series and the remedy."""
+
+
+class StructuralError(ValueError):
+    """Base of all errors of this package."""
+
+
+class ConstantSeriesError(StructuralError):
+    """All observed months are equal: there is no scale to standardise by."""
+
+
+class TooFewMonthsError(StructuralError):
+    """Not enough observed months to learn a seasonal cycle from."""
+
+
+class InvalidSeriesError(StructuralError):
+    """The values are not one finite-or-missing number a month."""
+
+
+class InvalidHorizonError(StructuralError):
+    """A forecast was asked for no month, or for more than fifty years."""
+
+
+class InferenceError(StructuralError):
+    """No method of the configured chain passed its own diagnostics."""
+
+
+class PosteriorFileError(StructuralError):
+    """A file is not a posterior this version can read."""

@@ -1,0 +1,17 @@
+"""The PyMC model as a picture's source text."""
+
+from typing import Literal
+
+from .config import ModelConfig
+
+
+def model_graph(model: ModelConfig | None = None, format: Literal["dot", "mermaid"] = "dot") -> str:
+    """Graphviz DOT or Mermaid text of the model that defines the engine. Imports PyMC: draw once, keep the text."""
+    import pymc as pm
+
+    from .model import example_model
+
+    built = example_model(model or ModelConfig())
+    if format == "mermaid":
+        return str(pm.model_to_mermaid(built))
+    return str(pm.model_to_graphviz(built).source)

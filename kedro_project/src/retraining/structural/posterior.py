@@ -1,0 +1,181 @@
+"""The posterior of one series: its data and a weighted sample of theta.
+
+Nothing else has to be kept. Given theta the model is linear and Gaussian, so coefficients, trend and forecasts
+follow exactly from one more pass of the filter over the data (about 20 ms for 1,024 points), which is done when first
+asked for. Theta and weights are rounded to float32 before anything is computed from them, so that a posterior and
+its stored copy give the same forecasts, bit for bit.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import ModelConfig
+from .errors import InvalidHorizonError
+from .forecast import Forecast, systematic
+from .likelihood import Conditional, Target
+from .marginal import Start
+from .predict import draw_paths, observation_rows, predict
+from .series import Series
+from .smooth import Smoothed, smooth
+
+if TYPE_CHECKING:
+    import arviz
+
+Floats = NDArray[np.float64]
+
+MAX_AHEAD = 600
+SMOOTHED_POINTS = 64  # in-sample bands are looked at, not scored: 64 values of theta are plenty
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Data and weighted log theta (S, 3) float32; `chains` > 1 when the points are unweighted chains of NUTS."""
+
+    series: Series
+    model: ModelConfig
+    log_theta: NDArray[np.float32]
+    raw_weight: NDArray[np.float32]
+    method_used: str
+    diagnostics: dict[str, float]
+    start: Start
+    seed: int
+    draws: int = 1000
+    chains: int = 1
+
+    @property
+    def series_id(self) -> str:
+        return self.series.id
+
+    @property
+    def first_month(self) -> np.datetime64:
+        return self.series.first_month
+
+    @property
+    def last_month(self) -> np.datetime64:
+        """Last training month, observed or not."""
+        return self.series.last_month
+
+    @property
+    def n_months(self) -> int:
+        """Observed training months."""
+        return int(self.series.observed.sum())
+
+    @property
+    def y_mean(self) -> float:
+        return self.target.y_mean
+
+    @property
+    def y_sd(self) -> float:
+        return self.target.y_sd
+
+    @cached_property
+    def target(self) -> Target:
+        return Target.of(self.series, self.model)
+
+    @property
+    def theta(self) -> Floats:
+        """(sigma, amplitude, lengthscale) at each point, (S, 3); the first two standardised, the last in months."""
+        return np.exp(self.log_theta.astype(np.float64))
+
+    @cached_property
+    def weights(self) -> Floats:
+        weight = self.raw_weight.astype(np.float64)
+        return weight / weight.sum()
+
+    @cached_property
+    def conditional(self) -> Conditional:
+        return self.target.conditional(self.log_theta.astype(np.float64))
+
+    def forecast(self, n_ahead: int) -> Forecast:
+        """Months last_month + 1 ... last_month + n_ahead, degC."""
+        if not 1 <= n_ahead <= MAX_AHEAD:
+            raise InvalidHorizonError(f"series {self.series_id!r}: n_ahead={n_ahead} is not within 1..{MAX_AHEAD} months")
+        target, given, weights = self.target, self.conditional, self.weights
+        mean, sd = predict(target, given, n_ahead)
+        months = self.last_month + np.arange(1, n_ahead + 1).astype("timedelta64[M]")
+
+        def paths(n: int, seed: int) -> Floats:
+            return target.y_mean + target.y_sd * draw_paths(target, given, weights, n_ahead, n, seed)
+
+        return Forecast(months, weights, target.y_mean + target.y_sd * mean, target.y_sd * sd, paths)
+
+    @cached_property
+    def _representative(self) -> Conditional:
+        """Equally weighted subset of theta for what is drawn in-sample."""
+        index = np.sort(systematic(self.weights, SMOOTHED_POINTS, np.random.default_rng(self.seed)))
+        return self.target.conditional(self.log_theta.astype(np.float64)[index])
+
+    @cached_property
+    def _smoothed(self) -> Smoothed:
+        return smooth(self.target, self._representative)
+
+    def in_sample(self) -> Forecast:
+        """Posterior predictive of a new observation in every training month, missing ones too, degC."""
+        smoothed, equal = self._smoothed, np.full(SMOOTHED_POINTS, 1 / SMOOTHED_POINTS)
+        means = self.y_mean + self.y_sd * smoothed.y_mean
+        return Forecast(self.series.months, equal, means, self.y_sd * smoothed.y_sd)
+
+    def components(self, n_ahead: int = 0) -> dict[str, NDArray[Any]]:
+        """Posterior mean and sd by month, degC: months, trend, trend_sd, seasonality (around 0), seasonality_sd."""
+        if not 0 <= n_ahead <= MAX_AHEAD:
+            raise InvalidHorizonError(f"series {self.series_id!r}: n_ahead={n_ahead} is not within 0..{MAX_AHEAD} months")
+        smoothed, target, given = self._smoothed, self.target, self._representative
+        parts = [smoothed.trend_mean, smoothed.trend_sd, smoothed.seasonality_mean, smoothed.seasonality_sd]
+        if n_ahead:
+            ahead = components_ahead(target, given, n_ahead)
+            parts = [np.concatenate([a, b], axis=1) for a, b in zip(parts, ahead, strict=True)]
+        out: dict[str, NDArray[Any]] = {
+            "months": self.first_month + np.arange(target.length + n_ahead).astype("timedelta64[M]")
+        }
+        for name, mean, sd, offset in (("trend", *parts[:2], self.y_mean), ("seasonality", *parts[2:], 0.0)):
+            out[name] = offset + self.y_sd * mean.mean(axis=0)
+            out[f"{name}_sd"] = self.y_sd * np.sqrt((sd**2).mean(axis=0) + mean.var(axis=0))
+        return out
+
+    def to_inference_data(self) -> "arviz.InferenceData":
+        """Draws for a person, and what this object is made of, as ArviZ groups."""
+        from .inference_data import to_inference_data
+
+        return to_inference_data(self)
+
+    @classmethod
+    def from_inference_data(cls, idata: "arviz.InferenceData") -> "Posterior":
+        from .inference_data import from_inference_data
+
+        return from_inference_data(idata)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write NetCDF, atomically; see `storage` for what is in it."""
+        from .storage import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "Posterior":
+        from .storage import load
+
+        return load(path)
+
+
+def components_ahead(target: Target, given: Conditional, n_ahead: int) -> list[Floats]:
+    """Trend mean and sd, seasonality mean and sd, standardised, (S, H) each."""
+    from .predict import trend_variance
+
+    x = target.design(target.length, target.length + n_ahead)
+    level = np.zeros_like(x)
+    level[:, :2] = x[:, :2]
+    rows = observation_rows(target, given.u, n_ahead)
+    seen = np.einsum("hsi,sik->shk", rows, given.state)
+    out: list[Floats] = []
+    for columns, f, variance in (
+        (level - seen[:, :, 1:], seen[:, :, 0], trend_variance(given, rows)),
+        (np.broadcast_to(x - level, (len(given.u), *x.shape)), 0.0, 0.0),
+    ):
+        out.append(np.einsum("shp,sp->sh", columns, given.mean) + f)
+        out.append(np.sqrt((np.einsum("shp,sqp->shq", columns, given.root) ** 2).sum(axis=-1) + variance))
+    return out

@@ -1,0 +1,1 @@
+"""A posterior as a NetCDF file."""
