@@ -73,10 +73,22 @@ CLIMATES = {
         _normals("26.5 27 26 25 23 21.5 21.5 22 22 23 24.5 25.5"), 2.7, 0.35, 0.8, (1973, 1), 0.083, 13
     ),
     "salvador": Climate(
-        _normals("26.5 26.5 26.5 26 25.5 24.5 24 23.5 24.5 25.5 25.5 26"), 3.4, 0.35, 0.35, (1961, 12), 0.134, 12
+        _normals("26.5 26.5 26.5 26 25.5 24.5 24 23.5 24.5 25.5 25.5 26"),
+        3.4,
+        0.35,
+        0.35,
+        (1961, 12),
+        0.134,
+        12,
     ),
     "sao_luiz": Climate(
-        _normals("27 26.5 26.5 26.5 26.5 26.5 26.5 26.5 27 27 27.5 27.5"), 2.9, 0.3, 0.35, (1979, 12), 0.228, 33
+        _normals("27 26.5 26.5 26.5 26.5 26.5 26.5 26.5 27 27 27.5 27.5"),
+        2.9,
+        0.3,
+        0.35,
+        (1979, 12),
+        0.228,
+        33,
     ),
     "sao_paulo": Climate(
         _normals("22.5 23 22 20.5 18 17 16.5 17.5 18.5 19.5 21 22"), 2.8, 0.4, 0.95, (1946, 12), 0.056, 22
@@ -100,11 +112,11 @@ def write_sample(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> list
         raise FileExistsError(f"{folder} holds files that are no simulated sample; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     # The marker comes first: a sample that is cut short must never pass for real files.
-    _write_atomically(folder / MARKER, MARKER_TEXT)
+    write_atomically(folder / MARKER, MARKER_TEXT.encode())
     paths = []
     for series, entry in entries.items():
         path = folder / str(entry["file"])
-        _write_atomically(path, station_text(series))
+        write_atomically(path, station_text(series).encode())
         paths.append(path)
     return paths
 
@@ -127,7 +139,9 @@ def station_text(series: str) -> str:
     lines = [HEADER]
     for k, year in enumerate(years):
         row = months[12 * k : 12 * k + 12]
-        lines.append(",".join([str(year), *(f"{value:.2f}" for value in (*row, *_estimates(full, months, k)))]))
+        lines.append(
+            ",".join([str(year), *(f"{value:.2f}" for value in (*row, *_estimates(full, months, k)))])
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -176,14 +190,21 @@ def _estimates(full: NDArray[np.float64], months: NDArray[np.float64], k: int) -
     return [*means, float(np.mean(known)) if len(known) >= 3 else MISSING]
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
+    """A reader sees the old file or the new one; a write that fails leaves the old one and no litter."""
+    # The name must not end in .csv: a folder's CSV files are its partitions.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(text.encode())
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m retraining.sample_data FOLDER")
-    for written in write_sample(Path(sys.argv[1]), {name: {"file": f"station_{name}.csv"} for name in CLIMATES}):
+    for written in write_sample(
+        Path(sys.argv[1]), {name: {"file": f"station_{name}.csv"} for name in CLIMATES}
+    ):
         print(written)

@@ -18,7 +18,7 @@ from retraining.pipelines.climate_brazil.errors import (
     UnknownSeriesError,
     UnreadableFileError,
 )
-from retraining.pipelines.climate_brazil.stations import lines_of_years, parse_station
+from retraining.pipelines.climate_brazil.stations import MONTHS, check_header, lines_of_years, parse_station
 
 Partitions = Mapping[str, Callable[[], pl.LazyFrame]]
 Entries = Mapping[str, Mapping[str, Any]]
@@ -86,6 +86,9 @@ def read_stations(
 
 def selected(series: Sequence[str], entries: Entries) -> list[str]:
     """The ids asked for, in the order of the entries; empty where none are."""
+    if isinstance(series, str):
+        # `kedro run --params climate_brazil.series=belem,rio` hands over a plain string.
+        series = [name.strip() for name in series.split(",") if name.strip()]
     unknown = [name for name in dict.fromkeys(series) if name not in entries]
     if unknown:
         raise UnknownSeriesError(
@@ -107,19 +110,22 @@ def _strangers(partitions: Partitions, entries: Entries) -> list[Rejected]:
 
 def _text(load: Callable[[], pl.LazyFrame], file: str) -> pl.DataFrame:
     """Reads one partition. Only the file's own faults become its reason; a folder that is gone stays an error."""
+    lazy = load().lazy()
     try:
-        return load().lazy().collect()
+        return lazy.collect()
     except pl.exceptions.NoDataError:
         return pl.DataFrame()
     except pl.exceptions.PolarsError as error:
+        # A header that lost a month makes every line too long for it; the header is then the thing to name.
+        check_header(lazy.collect_schema().names(), file)
         raise UnreadableFileError(
-            f"{file}: not a table of comma-separated cells, a line may have more cells than the header "
-            f"(a decimal comma?); correct the file ({str(error).splitlines()[0]})"
+            f"{file}: a line has more cells than the header (a decimal comma?); "
+            f"correct the file ({str(error).splitlines()[0]})"
         ) from error
 
 
 def _place(text: pl.DataFrame, file: str, month: date) -> str:
-    return f"line {lines_of_years(text, file)[month.year]}, column {f'{month:%b}'.upper()} ({month:%Y-%m})"
+    return f"line {lines_of_years(text, file)[month.year]}, column {MONTHS[month.month - 1]} ({month:%Y-%m})"
 
 
 def listed(rejected: Sequence[Rejected]) -> str:

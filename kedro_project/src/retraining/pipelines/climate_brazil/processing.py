@@ -47,6 +47,7 @@ def process_datasets(
     series: Sequence[str],
     cutoff: str | date | None,
     contract: Any,
+    refreshed: object = None,
     *,
     today: date | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
@@ -55,7 +56,7 @@ def process_datasets(
     Table: (series, date, temperature in °C, null = missing), sorted by the order of `entries`, then date. Quarantine:
     (series, label, file, reason). Months: cutoff, month (the one before it), newest_observation, n_series, n_quarantined.
     `partitions` maps a file's stem to a function that returns its text lazily; `series` empty means all entries; `cutoff`
-    None means the month after the newest observation. Raises a BadInputError that names what is wrong and the remedy.
+    None means the month after the newest observation; `refreshed` is unread and only puts the refresh first. Raises a BadInputError that names what is wrong and the remedy.
     """
     rules = Rules.of(contract)
     explicit = _parsed_cutoff(cutoff, today)
@@ -72,11 +73,9 @@ def process_datasets(
             f"{len(tables)} usable series remain, min_series asks for {needed}. Set aside:\n{listed(rejected)}"
         )
     for key, one in tables.items():
-        first, newest = one["date"][0], one["date"][-1]
-        logger.info(
-            "%s (%s): %d months observed, %s to %s",
-            *(entries[key]["label"], key, one["temperature"].count(), f"{first:%Y-%m}", f"{newest:%Y-%m}"),
-        )
+        span = f"{one['date'][0]:%Y-%m} to {one['date'][-1]:%Y-%m}"
+        count = one["temperature"].count()
+        logger.info("%s (%s): %d months observed, %s", entries[key]["label"], key, count, span)
     table = pl.concat(tables.values())
     newest = _newest(table)
     end = explicit or _next_month(newest)
@@ -108,10 +107,10 @@ def newest_observation(
 
 def train_test_split(
     table: pl.DataFrame, testing_window: int, *, min_training_months: int = MIN_TRAINING_MONTHS
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
     """Holds out, per series, the last `testing_window` calendar months that end at its newest observation.
 
-    Both parts keep the table's columns and its null months; scores drop the nulls of the window later. Raises
+    Returns training part, held-out part and the ids of the series in order. Both parts keep the table's columns and its null months; scores drop the nulls of the window later. Raises
     TrainingTooShortError where fewer than `min_training_months` observed months would be left.
     """
     if testing_window < 1:
@@ -132,7 +131,7 @@ def train_test_split(
             f"with testing_window = {testing_window} too few observed months are left to train on (at least "
             f"{min_training_months}): {', '.join(short)}. Lower testing_window or leave these series out"
         )
-    return train, test
+    return train, test, series_ids(table)
 
 
 def series_ids(table: pl.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -23,7 +24,14 @@ from retraining.pipelines.climate_brazil.errors import (
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MISSING_CODES = (999.9,)
-TABLE_SCHEMA = {"series": pl.String(), "date": pl.Date(), "temperature": pl.Float64()}
+# The catalog's load_args: every column as text, no byte refused, a quote is a character, a blank line is a row of nulls.
+CSV_ARGS: dict[str, Any] = {
+    "infer_schema": False,
+    "encoding": "utf8-lossy",
+    "quote_char": None,
+    "raise_if_empty": False,
+    "glob": False,
+}
 
 
 def parse_station(
