@@ -118,10 +118,13 @@ def _text(load: Callable[[], pl.LazyFrame], file: str) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         # A header that lost a month makes every line too long for it; the header is then the thing to name.
         check_header(lazy.collect_schema().names(), file)
-        raise UnreadableFileError(
-            f"{file}: a line has more cells than the header (a decimal comma?); "
-            f"correct the file ({str(error).splitlines()[0]})"
-        ) from error
+        first = str(error).splitlines()[0]
+        fault = (
+            "a line has more cells than the header (a decimal comma?)"
+            if "more fields" in first
+            else "not CSV"
+        )
+        raise UnreadableFileError(f"{file}: {fault}; correct the file ({first})") from error
 
 
 def _place(text: pl.DataFrame, file: str, month: date) -> str:

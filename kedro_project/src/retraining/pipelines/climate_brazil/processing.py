@@ -47,7 +47,6 @@ def process_datasets(
     series: Sequence[str],
     cutoff: str | date | None,
     contract: Any,
-    refreshed: object = None,
     *,
     today: date | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
@@ -56,7 +55,7 @@ def process_datasets(
     Table: (series, date, temperature in °C, null = missing), sorted by the order of `entries`, then date. Quarantine:
     (series, label, file, reason). Months: cutoff, month (the one before it), newest_observation, n_series, n_quarantined.
     `partitions` maps a file's stem to a function that returns its text lazily; `series` empty means all entries; `cutoff`
-    None means the month after the newest observation; `refreshed` is unread and only puts the refresh first. Raises a BadInputError that names what is wrong and the remedy.
+    None means the month after the newest observation. Raises a BadInputError that names what is wrong and the remedy.
     """
     rules = Rules.of(contract)
     explicit = _parsed_cutoff(cutoff, today)
@@ -107,10 +106,10 @@ def newest_observation(
 
 def train_test_split(
     table: pl.DataFrame, testing_window: int, *, min_training_months: int = MIN_TRAINING_MONTHS
-) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Holds out, per series, the last `testing_window` calendar months that end at its newest observation.
 
-    Returns training part, held-out part and the ids of the series in order. Both parts keep the table's columns and its null months; scores drop the nulls of the window later. Raises
+    Returns the training part and the held-out part. Both keep the table's columns and its null months; scores drop the nulls of the window later. Raises
     TrainingTooShortError where fewer than `min_training_months` observed months would be left.
     """
     if testing_window < 1:
@@ -131,7 +130,7 @@ def train_test_split(
             f"with testing_window = {testing_window} too few observed months are left to train on (at least "
             f"{min_training_months}): {', '.join(short)}. Lower testing_window or leave these series out"
         )
-    return train, test, series_ids(table)
+    return train, test
 
 
 def series_ids(table: pl.DataFrame) -> list[str]:
