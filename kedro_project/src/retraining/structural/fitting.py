@@ -46,7 +46,7 @@ def fit(
     else:
         from .nuts import sample_nuts
 
-        sample = sample_nuts(series, target, inference, own_seed)
+        sample = sample_nuts(target, inference, own_seed)
         chains = inference.chains
         diagnostics |= sample.diagnostics
     diagnostics["seconds"] = time.perf_counter() - began
@@ -82,4 +82,4 @@ def _fall_back(
         return "quadrature", 1, grid
     from .nuts import sample_nuts
 
-    return "nuts", inference.chains, sample_nuts(series, target, inference, seed)
+    return "nuts", inference.chains, sample_nuts(target, inference, seed)

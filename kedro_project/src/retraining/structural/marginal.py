@@ -17,14 +17,7 @@ from .psis import smooth_log_weights
 Floats = NDArray[np.float64]
 
 ROUNDS = 4
-GRID = np.array(
-    [
-        (sigma, eta, ell)
-        for sigma in np.log([0.1, 0.25, 0.5, 0.9])
-        for eta in np.log([0.15, 0.4, 1.0])
-        for ell in np.log([2.0, 8.0, 30.0])
-    ]
-)[:32]
+GRID = np.log([(sigma, eta, ell) for sigma in (0.15, 0.3, 0.6, 0.95) for eta in (0.2, 0.6) for ell in (2, 6, 20, 60)])
 
 
 @dataclass(frozen=True, eq=False)
