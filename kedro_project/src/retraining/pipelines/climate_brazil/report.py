@@ -1,7 +1,7 @@
 """The report of a retraining: pooled scores, a frame for Parquet, a page for people, a table for terminals.
 
 Pure functions of the per-series scores (one dict per series, as ``train`` and ``evaluate`` made them). Errors
-and CRPS are in °C; coverage is a share of held-out months, 0 to 1; skill is 1 − CRPS / CRPS of a naive model,
+and CRPS are in °C; coverage is a share of held-out months, 0 to 1; skill is 1 - CRPS / CRPS of a naive model,
 so that 0 is no better and 1 is perfect. A score that is missing, None or not finite is unknown, never 0.
 """
 
@@ -49,9 +49,9 @@ SCHEMA: dict[str, Any] = {
 SHOW_ALL_UP_TO = 200  # series; beyond, page and terminal show the worst, and the Parquet file has the rest
 SHOW_WORST = 100
 TEXT_WIDTH = 110
-# Where a fit deserves a look: Vehtari et al. (2021, 2024) for R-hat and k-hat, the inference's own gate for ESS.
+# Where a fit deserves a look: Vehtari et al. (2021, 2024) for R-hat and k-hat, the inference's gate for ESS.
 MAX_K_HAT, MIN_ESS, MAX_R_HAT = 0.7, 400, 1.01
-DOUBT = f"(!) k-hat above {MAX_K_HAT}, ESS below {MIN_ESS}, R-hat above {MAX_R_HAT} or divergences: look at the fit"
+DOUBT = f"(!) k-hat over {MAX_K_HAT}, ESS below {MIN_ESS}, R-hat over {MAX_R_HAT} or divergences: look at it"
 
 
 def pooled_scores(scores: Scores) -> dict[str, float]:
@@ -59,7 +59,7 @@ def pooled_scores(scores: Scores) -> dict[str, float]:
 
     With n the months scored of a series: rmse = √(Σ n·rmse² / Σ n); mae, crps and the coverages are
     Σ n·score / Σ n; those of the naive models (``crps_climatology`` and so on) likewise. ``skill_vs_<naive>``
-    is, as per series, 1 − crps / crps of the naive model, both pooled over the series that have both. A score
+    is, as per series, 1 - crps / crps of the naive model, both pooled over the series that have both. A score
     that no finished series has is left out; n_series, n_finished, n_failed and n_scored are always there.
     """
     finished = _finished(scores)
@@ -283,7 +283,7 @@ def _percent(value: float | None) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "—" if value is None else f"{value:+.2f}".replace("-", "−")
+    return "—" if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _listed(names: Sequence[str]) -> str:
