@@ -328,15 +328,16 @@ def _between_months(month: date) -> date:
 # --- the model's graph (Graphviz) ---
 
 
-def model_graph_picture(dot_source: str) -> bytes | None:
-    """The graph as PNG, drawn by Graphviz; None where its ``dot`` is missing or fails (the log says why)."""
+def model_graph_picture(dot_source: str) -> str | None:
+    """The graph as SVG text, drawn by Graphviz; None where its ``dot`` is missing or fails (the log says why)."""
     dot = shutil.which("dot")
     if dot is None:
         return None
-    command = [dot, "-Tpng", "-Gdpi=110"]
+    command = [dot, "-Tsvg"]
     source = dot_source.encode()
     try:
-        return subprocess.run(command, input=source, capture_output=True, timeout=30, check=True).stdout
+        drawn = subprocess.run(command, input=source, capture_output=True, timeout=30, check=True)
+        return drawn.stdout.decode()
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode(errors="replace").strip()
     except (OSError, subprocess.TimeoutExpired) as error:
