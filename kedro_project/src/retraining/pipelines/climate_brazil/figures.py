@@ -329,7 +329,7 @@ def _between_months(month: date) -> date:
 
 
 def model_graph_picture(dot_source: str) -> str | None:
-    """The graph as SVG text, drawn by Graphviz; None where its ``dot`` is missing or fails (the log says why)."""
+    """The graph as SVG text, drawn by Graphviz; None where its ``dot`` is missing or fails (logged)."""
     dot = shutil.which("dot")
     if dot is None:
         return None
