@@ -220,8 +220,9 @@ class TestReportHtml:
         assert 'name="viewport"' in document
 
     def test_compares_with_the_three_naive_models(self) -> None:
-        document = page([score(), score("B", crps=0.3)])
+        document = page([score(mae_climatology_trend=0.456), score("B", crps=0.3)])
         assert body_rows(document)[:3] == ["seasonal naive", "climatology", "climatology + trend"]
+        assert "<td>0.456</td><td>0.380</td>" in document
         assert "1 of 2" in document  # series in which the model beats climatology + trend
 
     def test_series_failures_and_quarantine_have_their_tables(self) -> None:
