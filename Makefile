@@ -1,0 +1,113 @@
+# Every verb a person uses; `make` alone prints them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+include defaults.env
+export $(shell sed -n 's/^\([A-Z_]*\)=.*/\1/p' defaults.env)
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+VAR ?= $(CURDIR)/var
+DAG ?= climate_brazil
+
+# The embedded default: Airflow and MLflow in SQLite, everything under var/.
+export RETRAINING_VAR := $(abspath $(VAR))
+export AIRFLOW_HOME ?= $(RETRAINING_VAR)/airflow
+export AIRFLOW__CORE__DAGS_FOLDER ?= $(CURDIR)/dags
+export AIRFLOW__CORE__PLUGINS_FOLDER ?= $(CURDIR)/plugins
+export MLFLOW_TRACKING_URI ?= sqlite:///$(RETRAINING_VAR)/mlflow/mlflow.db
+export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)/kedro_project/src
+export PATH := $(VENV)/bin:$(PATH)
+
+INSTALLED := $(VENV)/.installed
+PREPARED := $(RETRAINING_VAR)/.prepared
+
+##@ Use
+
+.PHONY: retrain
+retrain: $(PREPARED) ## Run the monthly retraining once (SERIES= CUTOFF= STATIONS= METHOD=)
+	@cd kedro_project && kedro retrain --dag "$(DAG)" $(if $(SERIES),--set "series=$(SERIES)") \
+	  $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") $(if $(METHOD),--set "method=$(METHOD)") \
+	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
+
+.PHONY: ui
+ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
+	@cd kedro_project && kedro ui
+
+.PHONY: data
+data: $(PREPARED) ## Fetch the station files from the configured source (STATIONS=<address>)
+	@cd kedro_project && kedro run --pipelines refresh \
+	  $(if $(STATIONS),--params "climate_brazil.stations=$(STATIONS)")
+
+.PHONY: viz
+viz: $(INSTALLED) ## Draw the pipelines in the browser (kedro viz)
+	@cd kedro_project && kedro viz run --no-browser
+
+##@ Develop
+
+.PHONY: dags
+dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow.yml
+	@cd kedro_project && kedro render-dags --target "$(CURDIR)/dags"
+
+.PHONY: test
+test: $(PREPARED) ## Run the test suite
+	@pytest
+
+.PHONY: lint
+lint: $(INSTALLED) ## Style, types and import arrows
+	@ruff check . && ruff format --check . && mypy && lint-imports
+
+.PHONY: format
+format: $(INSTALLED) ## Put the code into shape
+	@ruff check --fix . && ruff format .
+
+.PHONY: lock
+lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --group dev --quiet --output-file requirements.lock pyproject.toml
+	@echo "requirements.lock is made; 'make retrain' or 'make test' installs it."
+
+##@ Set up
+
+.PHONY: setup
+setup: $(PREPARED) ## Build the environment and the embedded stores (other targets do it by themselves)
+
+.PHONY: system-deps
+system-deps: ## Install the Debian packages this project uses (needs root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  python3-venv git graphviz chromium fonts-dejavu-core
+
+.PHONY: clean
+clean: ## Remove what runs have made (var/); the environment stays
+	rm -rf "$(RETRAINING_VAR)"
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## "; print "Monthly retraining: Kedro pipelines as Airflow DAGs, tracked in MLflow" } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; choose one with PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "The Debian package python3-venv is missing:" >&2; \
+	    echo "    apt-get install python3-venv     # or, as root: make system-deps" >&2; exit 1; }
+	@echo "Building .venv from requirements.lock (a minute or two, once) ..."
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(VENV)/bin/uv || \
+	  { grep -A20 '^uv==' requirements.lock | awk 'NR == 1 || /^    --hash/ { print } NR > 1 && !/^    --hash/ { exit }' \
+	      > $(VENV)/uv.lock && $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock; }
+	@$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
+	@touch $@
+
+$(PREPARED): $(INSTALLED)
+	@echo "Preparing the embedded stores under $(RETRAINING_VAR) ..."
+	@mkdir -p $(RETRAINING_VAR)/mlflow $(RETRAINING_VAR)/logs $(AIRFLOW_HOME) 2>/dev/null && test -w $(RETRAINING_VAR) || \
+	  { echo "$(RETRAINING_VAR) cannot be written to; choose another folder with VAR=<folder>" >&2; exit 1; }
+	@airflow db migrate > $(RETRAINING_VAR)/logs/migrate.log 2>&1 || \
+	  { tail -20 $(RETRAINING_VAR)/logs/migrate.log >&2; exit 1; }
+	@touch $@

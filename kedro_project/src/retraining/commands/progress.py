@@ -1,0 +1,20 @@
+"""What of Airflow's output a person wants to see while a DAG run goes on."""
+
+from __future__ import annotations
+
+import re
+
+_STARTED = re.compile(r"\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)")
+_OURS = re.compile(r"\[(warning|error|info) *\] (.*?) +\[(retraining|tracked_kedro)[\w.]*\]")
+# One line per series and shard is progress; one per step of each series is for the log.
+_SHOWN = re.compile(r"Child run|is set aside|months observed|refresh:|failed|simulated|raised from|is done:|Graphviz")
+
+
+def event(line: str) -> str | None:
+    """The event that a line of `airflow dags test` reports, None where it is of no interest on the screen."""
+    if started := _STARTED.search(line):
+        task, index = started.groups()
+        return f"task {task}" if index == "-1" else f"task {task} [{index}]"
+    if (ours := _OURS.search(line)) and (ours.group(1) != "info" or _SHOWN.search(ours.group(2))):
+        return f"  {ours.group(2)}"
+    return None

@@ -1,0 +1,116 @@
+"""`kedro retrain`: one DAG run with `airflow dags test`, its progress on the screen, and its result at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import ProjectMetadata
+
+from retraining.commands import progress
+from retraining.commands.result import Result
+from retraining.locations import var_folder
+
+
+def run(metadata: ProjectMetadata, dag: str, settings: Sequence[str]) -> int:
+    """Run a DAG once.
+
+    Args:
+        metadata: the Kedro project.
+        dag: id of the DAG.
+        settings: parameters of the DAG run as NAME=VALUE.
+
+    Returns:
+        Exit code: 0 when the DAG run succeeded.
+
+    Raises:
+        click.ClickException: a setting cannot be used, or another retraining is running.
+    """
+    conf = dict(_setting(text) for text in settings)
+    with _only_one():
+        click.echo(f"Retraining {dag} ...")
+        _default_cutoff(metadata, dag, conf)
+        log_file = var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log"
+        code, run_id = _dags_test(dag, conf, log_file)
+    result = Result.of(dag, "success" if code == 0 else "failed", run_id)
+    click.echo(result.text(log_file))
+    click.echo(result.last_line())
+    return code
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise click.ClickException(f"{text!r} is not of the form NAME=VALUE")
+    if name == "series":
+        return name, [part.strip() for part in value.split(",") if part.strip()]
+    with contextlib.suppress(json.JSONDecodeError):
+        return name, json.loads(value)
+    return name, value
+
+
+@contextlib.contextmanager
+def _only_one() -> Iterator[None]:
+    """Hold the lock of this deployment's embedded stores.
+
+    `airflow dags test` deletes an earlier test of the same date, so two at once would disturb each other.
+    """
+    path = var_folder() / "retrain.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(
+                f"Another retraining is running in {var_folder()}; wait for it, or use another folder with VAR=<folder>"
+            ) from None
+        yield
+
+
+def _default_cutoff(metadata: ProjectMetadata, dag: str, conf: dict[str, Any]) -> None:
+    """Without a cutoff, take the one that the pipeline `<dag>_default_cutoff` tells, where there is one."""
+    name = f"{dag}_default_cutoff"
+    if conf.get("cutoff") or name not in pipelines:
+        return
+    parameters = {key: value for key, value in conf.items() if key in ("series", "stations")}
+    runtime_params = {"use_mlflow": False, "run_key": "default_cutoff", dag: parameters}
+    logging.getLogger("kedro.runner").setLevel(logging.WARNING)
+    try:
+        with KedroSession.create(project_path=metadata.project_path, runtime_params=runtime_params) as session:
+            conf["cutoff"] = next(iter(session.run(pipeline_names=[name]).values())).load()
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Cutoff {conf['cutoff']}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)")
+
+
+def _dags_test(dag: str, conf: dict[str, Any], log_file: Path) -> tuple[int, str | None]:
+    """Run `airflow dags test`; its whole output goes to the log file, its progress to the screen."""
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "airflow", "dags", "test", dag, "--conf", json.dumps(conf)]
+    run_id = None
+    begin = time.monotonic()
+    with (
+        log_file.open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.write(line)
+            if found := re.search(r"parent_run_id=([0-9a-f]{32})", line):
+                run_id = found.group(1)
+            if event := progress.event(line):
+                click.echo(f"{time.monotonic() - begin:6.1f} s  {event}")
+    return process.returncode, run_id

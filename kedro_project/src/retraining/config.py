@@ -1,0 +1,109 @@
+"""Typed parameters of the pipelines: what `conf/base/parameters_*.yml` may say, checked before work starts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from retraining.structural.config import InferenceConfig, ModelConfig
+
+SeriesArtifact = Literal["model_graph", "forecast_plot", "posterior", "model"]
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown, of the wrong type or has an impossible value."""
+
+
+class Parameters(BaseModel):
+    """Base of all parameter models: immutable, and no key passes unread."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Contract(Parameters):
+    """What the tidy table must satisfy. Temperatures in °C."""
+
+    value_range: tuple[float, float] = (-30.0, 50.0)
+    min_months: Annotated[int, Field(ge=24)] = 120
+    on_bad_series: Literal["fail", "quarantine"] = "quarantine"
+    min_series: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> Contract:
+        if self.value_range[0] >= self.value_range[1]:
+            raise ValueError("value_range must be [lowest, highest]")
+        return self
+
+
+class ClimateBrazil(Parameters):
+    """Parameters of the pipeline `climate_brazil`."""
+
+    series: tuple[str, ...] = ()
+    cutoff: date | None = None
+    stations: str | None = None
+    source: str | None = None
+    testing_window: Annotated[int, Field(ge=1, le=120)] = 12
+    n_ahead: Annotated[int, Field(ge=1, le=600)] = 12
+    seed: Annotated[int, Field(ge=0)] = 0
+    series_per_task: Annotated[int, Field(ge=1)] = 3
+    contract: Contract = Contract()
+    model: ModelConfig = ModelConfig()
+    inference: InferenceConfig = InferenceConfig()
+    log_artifacts: bool = True
+    series_artifacts: tuple[SeriesArtifact, ...] = ("model_graph", "forecast_plot", "posterior", "model")
+    tags: dict[str, str] = {}
+
+    @field_validator("series", mode="before")
+    @classmethod
+    def _split_a_comma_list(cls, value: object) -> object:
+        # `kedro run --params climate_brazil.series=belem` hands over a plain string.
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("cutoff")
+    @classmethod
+    def _first_of_a_month(cls, value: date | None) -> date | None:
+        if value is not None and value.day != 1:
+            raise ValueError(f"{value} is not the first day of a month; write {value:%Y-%m}-01")
+        return value
+
+    @field_validator("source")
+    @classmethod
+    def _pattern_names_the_file(cls, value: str | None) -> str | None:
+        if value is not None and "{file}" not in value:
+            raise ValueError("a source is a URL pattern that contains {file}")
+        return value
+
+
+#: Parameter block of each pipeline, by the key under which it stands in the parameters.
+BLOCKS: dict[str, type[Parameters]] = {"climate_brazil": ClimateBrazil}
+
+
+def check_parameters(parameters: dict[str, object]) -> None:
+    """Check every known parameter block.
+
+    Raises:
+        ParameterError: naming each key at fault, its value, and what is allowed.
+    """
+    problems = []
+    use_mlflow = parameters.get("use_mlflow", True)
+    if not isinstance(use_mlflow, bool):
+        problems.append(f"use_mlflow: {use_mlflow!r} is neither true nor false")
+    for name, model in BLOCKS.items():
+        try:
+            model.model_validate(parameters.get(name, {}))
+        except ValidationError as error:
+            problems += [_problem(name, model, detail) for detail in error.errors()]
+    if problems:
+        raise ParameterError("Parameters that cannot be used:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def _problem(block: str, model: type[BaseModel], detail: dict) -> str:
+    key = ".".join([block, *(str(part) for part in detail["loc"])])
+    if detail["type"] == "extra_forbidden":
+        allowed = model
+        for part in detail["loc"][:-1]:
+            allowed = allowed.model_fields[str(part)].annotation  # type: ignore[assignment]
+        return f"{key}: unknown key; allowed here: {', '.join(sorted(allowed.model_fields))}"
+    return f"{key} = {detail['input']!r}: {detail['msg']}"

@@ -1,0 +1,85 @@
+"""Where a deployment keeps its files: the OmegaConf resolvers that configuration may use.
+
+Two environment variables move everything: ``RETRAINING_VAR`` (default ``var/`` beside ``kedro_project/``) and
+``RETRAINING_DATA`` (default ``<var>/data``; an ``s3://`` address where tasks run on several machines).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+STATION_FILES = "station_*.csv"
+
+
+def var_folder() -> Path:
+    """Folder for everything that is made at run time."""
+    return Path(os.environ.get("RETRAINING_VAR") or PROJECT.parent / "var").absolute()
+
+
+def run_folder(pipeline: str, run_key: str | None) -> str:
+    """Folder (or address) of the data of one run of a pipeline; ``kedro run`` writes to the key ``kedro``."""
+    root = os.environ.get("RETRAINING_DATA") or str(var_folder() / "data")
+    return f"{root.rstrip('/')}/{pipeline}/{run_key or 'kedro'}"
+
+
+def newest_run(pipeline: str, part: str, run_key: str | None) -> str:
+    """Folder `part` of one run, or of the run that wrote it last where no run is named."""
+    if run_key is None and "://" not in run_folder(pipeline, None):
+        parts = Path(run_folder(pipeline, None)).parent.glob(f"*/{part}")
+        newest = max(parts, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is not None:
+            return str(newest)
+    return f"{run_folder(pipeline, run_key)}/{part}"
+
+
+def sample_folder() -> Path:
+    """Folder of the simulated sample stations."""
+    return var_folder() / "sample" / "stations"
+
+
+def stations_folder(stations: str | None) -> str:
+    """Folder the station files are read from.
+
+    An explicit folder wins; an address (``https://…``, ``s3://…``) is mirrored by ``refresh`` into a folder of its
+    own; without either it is ``data/01_raw`` when that holds station files, else the simulated sample.
+    """
+    if stations and "://" in stations:
+        name = hashlib.sha256(stations.encode()).hexdigest()[:12]
+        return str(var_folder() / "stations" / name)
+    if stations:
+        return str(Path(stations).expanduser().absolute())
+    raw = PROJECT / "data" / "01_raw"
+    return str(raw if any(raw.glob(STATION_FILES)) else sample_folder())
+
+
+def stations_source(stations: str | None, source: str | None) -> str | None:
+    """URL pattern that ``refresh`` fetches from, or None: an address given as ``stations`` beats ``source``."""
+    if stations and "://" in stations:
+        return stations if "{file}" in stations else f"{stations.rstrip('/')}/{{file}}"
+    # A folder given by hand is read as it is; the configured source feeds data/01_raw only.
+    return None if stations else source
+
+
+def refresh_folder(stations: str | None) -> str:
+    """Folder that ``refresh`` writes to: the mirror of an address, else ``data/01_raw``."""
+    return stations_folder(stations) if stations else str(PROJECT / "data" / "01_raw")
+
+
+def artifact_location(experiment: str) -> str | None:
+    """Artifact folder of an experiment on the embedded SQLite store; None leaves it to the tracking server."""
+    if os.environ.get("MLFLOW_TRACKING_URI", "sqlite:").startswith("sqlite:"):
+        return (var_folder() / "mlflow" / "artifacts" / experiment).as_uri()
+    return None
+
+
+RESOLVERS = {
+    "artifact_location": artifact_location,
+    "newest_run": newest_run,
+    "refresh_folder": refresh_folder,
+    "run_folder": run_folder,
+    "stations_folder": stations_folder,
+    "stations_source": stations_source,
+}

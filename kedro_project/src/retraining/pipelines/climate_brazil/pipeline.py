@@ -1,0 +1,154 @@
+"""Wiring of the climate_brazil pipeline and of its parts."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline, node, pipeline
+
+from retraining.pipelines.climate_brazil import batch, record, report_nodes, run_nodes, series_nodes
+
+NAME = "climate_brazil"
+# Of dataset names: the catalog is one name space for all pipelines.
+PREFIX = "climate"
+
+
+def _named(*names: str) -> list[str]:
+    """Datasets (`table`) and parameters (`params:seed`) of this pipeline under their full names."""
+    return [
+        f"params:{NAME}.{name.removeprefix('params:')}" if name.startswith("params:") else f"{PREFIX}_{name}"
+        for name in names
+    ]
+
+
+def _node(function, inputs: list[str], outputs: list[str], name: str) -> Node:
+    named = _named(*outputs)
+    # Kedro takes one name for a node that returns one thing, a list for a node that returns a tuple.
+    return node(function, _named(*inputs), (named[0] if len(named) == 1 else named) or None, name=name)
+
+
+def refresh() -> Pipeline:
+    """Bring the station files up to date."""
+    return pipeline([_node(run_nodes.refresh, ["station_source"], ["refreshed"], "refresh")])
+
+
+def default_cutoff() -> Pipeline:
+    """The cutoff that `make retrain` takes when nobody names one."""
+    return refresh() + pipeline(
+        [
+            _node(
+                run_nodes.month_after_newest,
+                ["stations", "entries", "params:contract", "params:series", "refreshed"],
+                ["default_cutoff"],
+                "default_cutoff",
+            )
+        ]
+    )
+
+
+def data_processing() -> Pipeline:
+    """From station files to the tidy table and its plot."""
+    return refresh() + pipeline(
+        [
+            _node(
+                run_nodes.process,
+                ["stations", "entries", "params:series", "params:cutoff", "params:contract", "refreshed"],
+                ["training_table", "quarantine", "months"],
+                "process_datasets",
+            ),
+            _node(run_nodes.describe_run, ["months", "stations_origin", "params:tags"], ["run_tags"], "describe_run"),
+            _node(
+                run_nodes.timeseries_plot,
+                ["training_table", "entries", "stations_origin"],
+                ["timeseries_figure"],
+                "timeseries_plot",
+            ),
+        ]
+    )
+
+
+def train() -> Pipeline:
+    """From the tidy table to trained, scored and recorded series, split to refit."""
+    run_level = pipeline(
+        [
+            _node(
+                run_nodes.split,
+                ["training_table", "params:testing_window"],
+                ["training_split", "holdout", "series_ids"],
+                "train_test_split",
+            ),
+            _node(
+                run_nodes.draw_model_graph,
+                ["params:model", "drawn_graphs"],
+                ["model_graph", "new_graphs"],
+                "model_graph",
+            ),
+        ]
+    )
+    return run_level + _series()
+
+
+def _series() -> Pipeline:
+    model, inference, seed = "params:model", "params:inference", "params:seed"
+    keep = ["params:series_artifacts", "params:log_artifacts"]
+    inner = [
+        _node(
+            series_nodes.select_series,
+            ["training_split", "holdout", "entries", "shard", "finished_runs", "earlier_results"]
+            + [model, inference, "params:n_ahead", seed, *keep],
+            ["work"],
+            "select",
+        ),
+        _node(series_nodes.train, ["work", model, inference, seed], ["fits"], "train"),
+        _node(series_nodes.forecast, ["work", "fits"], ["holdout_forecasts"], "forecast"),
+        _node(series_nodes.evaluate, ["work", "holdout_forecasts"], ["scores"], "evaluate"),
+        _node(series_nodes.refit, ["work", "fits", model, inference, seed], ["refits"], "refit"),
+        _node(series_nodes.forecast_ahead, ["refits", "params:n_ahead"], ["forecasts"], "forecast_ahead"),
+        _node(
+            record.forecast_plot,
+            ["work", "fits", "holdout_forecasts", "forecasts", "stations_origin"],
+            ["plots"],
+            "forecast_plot",
+        ),
+        _node(
+            record.record,
+            ["work", "scores", "refits", "plots", "model_graph", model, inference, *keep],
+            ["series_results", "posteriors", "series_runs", "outcome"],
+            "record",
+        ),
+        _node(series_nodes.check_series, ["outcome"], [], "check"),
+    ]
+    passed_in = {"training_split", "holdout", "entries", "shard", "finished_runs", "earlier_results"}
+    passed_in |= {"stations_origin", "model_graph"}
+    passed_out = {"series_results", "posteriors", "series_runs"}
+    return pipeline(
+        inner,
+        namespace="series",
+        inputs=set(_named(*passed_in)),
+        outputs=set(_named(*passed_out)),
+        parameters=set(_named("params:model", "params:inference", "params:n_ahead", "params:seed", *keep)),
+    )
+
+
+def reporting() -> Pipeline:
+    """Scores of all series, pooled and beside the naive models."""
+    return pipeline(
+        [
+            _node(
+                report_nodes.report,
+                ["series_results", "series_ids", "entries", "quarantine", "months", "stations_origin"],
+                ["pooled_metrics", "report_table", "report_html", "report_text"],
+                "report",
+            )
+        ]
+    )
+
+
+def forecast() -> Pipeline:
+    """Batch forecasts from stored posteriors."""
+    return pipeline(
+        [_node(batch.batch_forecast, ["stored_posteriors", "params:n_ahead"], ["batch_forecasts"], "batch_forecast")]
+    )
+
+
+def climate_brazil() -> Pipeline:
+    """The whole monthly retraining."""
+    return data_processing() + train() + reporting()

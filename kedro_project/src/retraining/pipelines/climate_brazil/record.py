@@ -1,0 +1,138 @@
+"""Last step of the namespace `series`: what is kept of each series, in its child run and for the report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retraining.pipelines.climate_brazil.figures import figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.frames import forecast_frame, observed_frame
+from retraining.pipelines.climate_brazil.isolation import Failure, each
+from retraining.pipelines.climate_brazil.run_nodes import model_id
+from retraining.pipelines.climate_brazil.series_nodes import Work
+from retraining.pyfunc.saving import save_series_model
+from retraining.structural import Forecast, InferenceConfig, ModelConfig, Posterior
+from retraining.tracking.series_runs import SeriesRecord
+
+log = logging.getLogger(__name__)
+
+MODEL_TYPE = "bayesian_structural_time_series"
+METRICS = ("rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive")
+
+
+def forecast_plot(
+    work: dict[str, Work],
+    fits: dict[str, Any],
+    holdout_forecasts: dict[str, Any],
+    forecasts: dict[str, Any],
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Plot each series: in-sample mean and 80 % HDI, held-out months and their forecast, forecast ahead. PNG bytes."""
+
+    def plot(one: Work, first: Posterior, held_out: Forecast, ahead: Forecast) -> bytes:
+        full = one.full
+        months = full.first_month + np.arange(len(full.values))
+        figure = forecast_figure(
+            label=one.label,
+            observed=observed_frame(months, full.values),
+            in_sample=forecast_frame(first.in_sample()),
+            holdout_forecast=forecast_frame(held_out),
+            holdout_actuals=observed_frame(held_out.months, one.actual),
+            ahead=forecast_frame(ahead),
+            simulated=origin["simulated"],
+        )
+        return figure_png(figure)
+
+    return each("forecast_plot", plot, work, fits, holdout_forecasts, forecasts)
+
+
+def record(
+    work: dict[str, Work],
+    scores: dict[str, Any],
+    posteriors: dict[str, Any],
+    plots: dict[str, Any],
+    model_graph: Mapping[str, Callable[[], str]],
+    model: ModelConfig,
+    inference: InferenceConfig,
+    series_artifacts: Sequence[str],
+    log_artifacts: bool,
+) -> tuple[dict[str, dict], dict[str, Posterior], dict[str, SeriesRecord], dict[str, Any]]:
+    """What is kept of each series.
+
+    Returns:
+        Rows for the report, posteriors, records for the child runs, and outcomes (a `Failure` where there is one).
+    """
+    graph = {f"figures/{name}": load().encode() for name, load in model_graph.items()}
+    keep = frozenset(series_artifacts) if log_artifacts else frozenset()
+
+    def finished(one: Work, score: dict, posterior: Posterior, plot: bytes) -> SeriesRecord:
+        files: dict[str, bytes | Callable[[Path], Any]] = dict(graph) if "model_graph" in keep else {}
+        if "forecast_plot" in keep:
+            files["figures/forecast.png"] = plot
+        if "posterior" in keep:
+            files["posterior.nc"] = posterior.save
+        if "model" in keep:
+            files["model"] = lambda path: save_series_model(posterior, path)
+        diagnostics = {key: value for key, value in posterior.diagnostics.items() if np.isfinite(value)}
+        return SeriesRecord(
+            label=one.label,
+            status="FINISHED",
+            fingerprint=one.fingerprint,
+            parameters={
+                "series": one.series,
+                "training_start": str(one.full.first_month),
+                "training_end": str(posterior.last_month),
+                "n_months": posterior.n_months,
+                "model_id": model_id(model, inference),
+                "model_type": MODEL_TYPE,
+                "y_mean": float(posterior.y_mean),
+                "y_std": float(posterior.y_sd),
+            },
+            metrics={key: score[key] for key in METRICS if np.isfinite(score[key])} | diagnostics,
+            tags={"method_used": posterior.method_used},
+            files=files,
+        )
+
+    outcome = each("record", finished, work, scores, posteriors, plots)
+    records, rows = {}, {}
+    for series, value in outcome.items():
+        one = work[series]
+        if isinstance(value, Failure):
+            reason = f"{value.step}: {value.reason}"
+            records[series] = SeriesRecord(
+                one.label, "FAILED", one.fingerprint, {"series": series}, tags={"failure": reason[:4000]}
+            )
+            rows[series] = {"series": series, "label": one.label, "status": "failed", "reason": reason}
+        else:
+            records[series] = value
+            rows[series] = _row(one, value, scores[series])
+    kept = {series: posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
+    return rows, kept, records, outcome
+
+
+def _row(one: Work, record: SeriesRecord, scores: Mapping[str, float]) -> dict[str, Any]:
+    """One series as the report reads it; see `report.report_frame`."""
+    diagnostics = {key: record.metrics.get(key) for key in ("k_hat", "ess", "r_hat", "divergences", "seconds")}
+    return {
+        "series": one.series,
+        "label": one.label,
+        "status": "finished",
+        "reason": None,
+        "n_months": record.parameters["n_months"],
+        "first_month": record.parameters["training_start"],
+        "last_month": record.parameters["training_end"],
+        "method_used": record.tags["method_used"],
+        **{key: _number(value) for key, value in scores.items()},
+        **{key: _number(value) for key, value in diagnostics.items()},
+    }
+
+
+def _number(value: Any) -> float | int | None:
+    # JSON knows neither NumPy's numbers nor NaN.
+    if value is None or not np.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)

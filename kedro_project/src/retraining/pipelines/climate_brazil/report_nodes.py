@@ -1,0 +1,43 @@
+"""Node `report`: scores of all series, pooled and beside the naive models, as metrics, table, page and text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from retraining.pipelines.climate_brazil.report import pooled_scores, report_frame, report_html, report_text
+
+log = logging.getLogger(__name__)
+
+
+def report(
+    results: Mapping[str, Callable[[], dict[str, Any]]],
+    series_ids: list[str],
+    entries: Mapping[str, Mapping[str, str]],
+    quarantine: pl.DataFrame,
+    months: Mapping[str, Any],
+    origin: Mapping[str, Any],
+) -> tuple[dict[str, dict[str, float]], pl.DataFrame, str, str]:
+    """Report on all series of the run.
+
+    Returns:
+        Metrics for MLflow, the table, the HTML page and the text.
+    """
+    scores = [results[series]() if series in results else _never_ran(series, entries) for series in series_ids]
+    pooled = pooled_scores(scores)
+    pooled["n_quarantined"] = float(len(quarantine))
+    simulated = bool(origin["simulated"])
+    text = report_text(scores, pooled, quarantine, months, simulated)
+    log.info("Report of %s\n%s", months["month"], text)
+    context = {"pipeline": "climate_brazil", "data_source": origin["origin"]}
+    html = report_html(scores, pooled, quarantine, months, simulated, context)
+    metrics = {key: {"value": float(value), "step": 0} for key, value in pooled.items()}
+    return metrics, report_frame(scores), html, text
+
+
+def _never_ran(series: str, entries: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    reason = "its task ended before it was its turn; see the task's log"
+    return {"series": series, "label": entries[series]["label"], "status": "failed", "reason": reason}

@@ -1,0 +1,109 @@
+"""Nodes about the run as a whole: refreshing the input, describing the run, drawing the model."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+from retraining import __version__
+from retraining.config import Contract
+from retraining.pipelines.climate_brazil.figures import model_graph_picture, timeseries_figure
+from retraining.pipelines.climate_brazil.intake import Entries, Partitions
+from retraining.pipelines.climate_brazil.processing import (
+    newest_observation,
+    process_datasets,
+    series_ids,
+    train_test_split,
+)
+from retraining.sources import RefreshReport
+from retraining.structural import InferenceConfig, ModelConfig, model_graph
+
+log = logging.getLogger(__name__)
+
+
+def refresh(report: RefreshReport) -> dict[str, Any]:
+    """Bring the station files up to date from their source, where one is configured."""
+    log.info("refresh: %s", report.message)
+    return asdict(report)
+
+
+def process(
+    partitions: Partitions,
+    entries: Entries,
+    series: Sequence[str],
+    cutoff: str | date | None,
+    contract: Contract,
+    refreshed: Mapping[str, Any],
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+    """Read, check and tidy the station files up to the cutoff; bad stations are set aside with their reason."""
+    # `refreshed` orders this node after the refresh; it says nothing that is needed here.
+    return process_datasets(partitions, entries, series, cutoff, contract)
+
+
+def month_after_newest(
+    partitions: Partitions, entries: Entries, contract: Contract, series: Sequence[str], refreshed: Mapping[str, Any]
+) -> str:
+    """Tell the first day of the month after the newest observation."""
+    newest = newest_observation(partitions, entries, contract, series)
+    return (newest + timedelta(days=31)).replace(day=1).isoformat()
+
+
+def split(table: pl.DataFrame, testing_window: int) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Hold out the last months of each series to score the model; list the series for the shards."""
+    return *train_test_split(table, testing_window), series_ids(table)
+
+
+def describe_run(months: Mapping[str, Any], origin: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags of the parent run: its name, month and data, and the configured ones."""
+    if origin["simulated"]:
+        log.warning("The stations are a simulated sample, not observations")
+    return {
+        "mlflow.runName": f"climate_brazil {months['month']}",
+        "cutoff": months["cutoff"],
+        "newest_observation": months["newest_observation"],
+        "data_source": origin["origin"],
+        "simulated": str(origin["simulated"]).lower(),
+        **tags,
+    }
+
+
+def timeseries_plot(
+    table: pl.DataFrame, entries: Mapping[str, Mapping[str, str]], origin: Mapping[str, Any]
+) -> go.Figure:
+    """Plot all series, interactive, with range selector."""
+    labels = {series: entry["label"] for series, entry in entries.items()}
+    return timeseries_figure(table, labels, origin["simulated"])
+
+
+def model_id(model: ModelConfig, inference: InferenceConfig) -> str:
+    """Short hash of the configuration and this package's version: equal ids mean the same model."""
+    text = f"{__version__}|{model.model_dump_json()}|{inference.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def draw_model_graph(
+    model: ModelConfig, drawn: Mapping[str, Callable[[], str]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Draw the model's graph, once per configuration.
+
+    Returns:
+        The graph under its file name, and what to add to the graphs already drawn. Without Graphviz's `dot` it
+        is Mermaid text, which many viewers draw.
+    """
+    key = hashlib.sha256(f"{__version__}|{model.model_dump_json()}".encode()).hexdigest()[:12]
+    names = {f"{key}.{suffix}": f"model_graph.{suffix}" for suffix in ("svg", "mmd")}
+    for stored, name in names.items():
+        if stored in drawn:
+            return {name: drawn[stored]()}, {}
+    picture = model_graph_picture(model_graph(model, format="dot"))
+    if picture is not None:
+        return {"model_graph.svg": picture}, {f"{key}.svg": picture}
+    log.warning("Graphviz's `dot` is missing: the model graph is Mermaid text. `apt-get install graphviz` draws it.")
+    return {"model_graph.mmd": model_graph(model, format="mermaid")}, {}

@@ -1,0 +1,160 @@
+"""Nodes of the namespace `series`: from a shard of the tables to trained, scored and recorded series.
+
+Every node takes and returns dictionaries by series id, so that one failing series stays alone (see isolation.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from retraining import code_version
+from retraining.pipelines.climate_brazil.isolation import Failure, SeriesFailedError, each, failures
+from retraining.pipelines.climate_brazil.processing import data_digest, to_series
+from retraining.structural import (
+    Forecast,
+    InferenceConfig,
+    ModelConfig,
+    Posterior,
+    Series,
+    climatology,
+    climatology_trend,
+    fit,
+    score,
+    seasonal_naive,
+    skill,
+)
+
+log = logging.getLogger(__name__)
+
+BASELINES = {
+    "seasonal_naive": seasonal_naive,
+    "climatology": climatology,
+    "climatology_trend": climatology_trend,
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """One series to train.
+
+    Attributes:
+        training: months before the holdout, °C.
+        full: training and held-out months, °C.
+        actual: (testing_window,) the held-out months, °C, NaN where missing.
+        fingerprint: hash of data, parameters and code; equal fingerprints mean equal results.
+    """
+
+    series: str
+    label: str
+    training: Series
+    full: Series
+    actual: np.ndarray
+    fingerprint: str
+
+
+def select_series(
+    training: pl.DataFrame,
+    holdout: pl.DataFrame,
+    entries: Mapping[str, Mapping[str, str]],
+    shard: Sequence[str],
+    finished: Mapping[str, str],
+    results: Mapping[str, Callable[[], Any]],
+    model: ModelConfig,
+    inference: InferenceConfig,
+    n_ahead: int,
+    seed: int,
+    series_artifacts: Sequence[str],
+    log_artifacts: bool,
+) -> dict[str, Work]:
+    """The series of this shard that are still to be done.
+
+    A series is done when its child run is finished with the same fingerprint and its result is stored.
+    """
+    parameters = {
+        "model": model.model_dump(),
+        "inference": inference.model_dump(),
+        "n_ahead": n_ahead,
+        "seed": seed,
+        "artifacts": sorted(series_artifacts) if log_artifacts else [],
+        "code": code_version(),
+    }
+    known = training["series"].unique(maintain_order=True).to_list()
+    pending = {}
+    for series in shard or known:
+        rows = training.filter(pl.col("series") == series)
+        held = holdout.filter(pl.col("series") == series)
+        facts = {**parameters, "training": data_digest(rows), "holdout": data_digest(held)}
+        fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        if finished.get(series) == fingerprint and series in results:
+            log.info("%s is done: its child run is finished with fingerprint %s", series, fingerprint)
+            continue
+        pending[series] = Work(
+            series=series,
+            label=entries[series]["label"],
+            training=to_series(rows, series),
+            full=to_series(pl.concat([rows, held]), series),
+            actual=to_series(held, series).values,
+            fingerprint=fingerprint,
+        )
+    return pending
+
+
+def train(work: dict[str, Work], model: ModelConfig, inference: InferenceConfig, seed: int) -> dict[str, Any]:
+    """Fit each series on the months before its holdout."""
+    return each("train", lambda one: fit(one.training, model, inference, seed=seed), work)
+
+
+def forecast(work: dict[str, Work], fits: dict[str, Any]) -> dict[str, Any]:
+    """Forecast the held-out months of each series."""
+    return each("forecast", lambda one, posterior: posterior.forecast(len(one.actual)), work, fits)
+
+
+def evaluate(work: dict[str, Work], forecasts: dict[str, Any]) -> dict[str, Any]:
+    """Score the forecast of the held-out months beside the naive models on the same months (see `score`)."""
+
+    def evaluate_one(one: Work, predicted: Forecast) -> dict[str, float]:
+        scores = dict(score(predicted, one.actual))
+        for name, baseline in BASELINES.items():
+            naive = score(baseline(one.training, len(one.actual)), one.actual)
+            scores |= {f"{metric}_{name}": naive[metric] for metric in ("rmse", "mae", "crps")}
+        scores["skill_vs_seasonal_naive"] = skill(scores["crps"], scores["crps_seasonal_naive"])
+        scores["n_scored"] = int(np.isfinite(one.actual).sum())
+        return scores
+
+    return each("evaluate", evaluate_one, work, forecasts)
+
+
+def refit(
+    work: dict[str, Work], fits: dict[str, Any], model: ModelConfig, inference: InferenceConfig, seed: int
+) -> dict[str, Any]:
+    """Fit each series again on everything before the cutoff, starting from the first fit."""
+
+    def refit_one(one: Work, first: Posterior) -> Posterior:
+        return fit(one.full, model, inference, seed=seed, start=first.start)
+
+    return each("refit", refit_one, work, fits)
+
+
+def forecast_ahead(posteriors: dict[str, Any], n_ahead: int) -> dict[str, Any]:
+    """Forecast the months after the newest observation."""
+    return each("forecast_ahead", lambda posterior: posterior.forecast(n_ahead), posteriors)
+
+
+def check_series(outcome: dict[str, Any]) -> None:
+    """Fail the task when a series failed, now that everything else is stored.
+
+    Raises:
+        SeriesFailedError: naming each failed series with its reason.
+    """
+    failed: dict[str, Failure] = failures(outcome)
+    if failed:
+        reasons = "; ".join(f"{series} ({failure.step}: {failure.reason})" for series, failure in failed.items())
+        raise SeriesFailedError(f"{len(failed)} of {len(outcome)} series failed: {reasons}")

@@ -1,0 +1,1 @@
+"""Served models, logged as code: no pickle is written or read."""

@@ -1,0 +1,1 @@
+"""Kedro hooks and datasets that log to MLflow."""

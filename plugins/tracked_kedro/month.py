@@ -1,0 +1,34 @@
+"""The month of a DAG run."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+
+def cutoff_of(explicit: str | None, interval_end: datetime | None, run_after: datetime) -> date:
+    """First day that is not read: the first of the month in which the data interval ends.
+
+    Args:
+        explicit: a cutoff asked for by a person, ISO date; it wins.
+        interval_end: end of the DAG run's data interval, None for a manual run without a logical date.
+        run_after: when the DAG run may start; stands in for a missing interval.
+
+    Raises:
+        ValueError: the explicit cutoff is no date or not the first day of a month.
+    """
+    if explicit:
+        try:
+            cutoff = date.fromisoformat(explicit)
+        except ValueError:
+            raise ValueError(f"cutoff {explicit!r} is not a date; write it as YYYY-MM-01") from None
+        if cutoff.day != 1:
+            raise ValueError(f"cutoff {explicit} is not the first day of a month; write {cutoff:%Y-%m}-01")
+        return cutoff
+    # An interval that ends on the 3rd must not admit the unfinished month's row.
+    return (interval_end or run_after).date().replace(day=1)
+
+
+def month_before(cutoff: date) -> str:
+    """The last month that is read, as YYYY-MM; runs are named after it."""
+    year, month = (cutoff.year, cutoff.month - 1) if cutoff.month > 1 else (cutoff.year - 1, 12)
+    return f"{year:04d}-{month:02d}"

@@ -1,0 +1,72 @@
+"""Kedro sessions as Airflow tasks need them: opened by address, fed with runtime parameters, one thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def project_path() -> Path:
+    """The Kedro project: the environment variable KEDRO_PROJECT_PATH, else `kedro_project/` beside `plugins/`."""
+    return Path(os.environ.get("KEDRO_PROJECT_PATH") or Path(__file__).resolve().parents[2] / "kedro_project")
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a task asks of Kedro: a pipeline and runtime parameters. KEDRO_ENV names the environment."""
+
+    pipeline: str
+    runtime_params: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def _opened(self):
+        # Kedro configures logging when it is imported; in a task, Airflow's handlers must stay in place.
+        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(project_path() / "conf" / "logging_airflow.yml"))
+        from kedro.framework.session import KedroSession
+        from kedro.framework.startup import bootstrap_project
+
+        # MLflow would attach the next run of this process to it, whatever was asked for.
+        os.environ.pop("MLFLOW_RUN_ID", None)
+        path = project_path()
+        bootstrap_project(path)
+        with KedroSession.create(
+            project_path=path, runtime_params=self.runtime_params, save_on_close=False
+        ) as session:
+            yield session
+
+    def load_context(self):
+        """The project's context; loading it checks the parameters and finds or makes the experiment."""
+        with self._opened() as session:
+            return session.load_context()
+
+    def load_dataset(self, name: str) -> Any:
+        """A dataset of the project's catalog."""
+        return self.load_context().catalog.load(name)
+
+    def run(self, nodes: Sequence[str] = (), namespace: str | None = None) -> None:
+        """Run some nodes, or a namespace, of the pipeline, one node after the other in this thread."""
+        from kedro.runner import SequentialRunner
+
+        with self._opened() as session:
+            session.run(
+                pipeline_names=[self.pipeline],
+                node_names=list(nodes) or None,
+                namespaces=[namespace] if namespace else None,
+                runner=SequentialRunner(),
+            )
+
+
+def nested(parameters: dict[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} as {"a": {"b": 1}}, the shape in which Kedro merges runtime parameters."""
+    tree: dict[str, Any] = {}
+    for path, value in parameters.items():
+        *parents, leaf = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = value
+    return tree

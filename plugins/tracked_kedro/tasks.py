@@ -1,0 +1,155 @@
+"""What a generated DAG calls. Imports of Kedro and MLflow stay inside the tasks: a DAG file must parse fast."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, conf, get_current_context, task
+
+from tracked_kedro import names, runs
+from tracked_kedro.errors import PermanentError, UnavailableError, classified
+from tracked_kedro.month import cutoff_of, month_before
+from tracked_kedro.sessions import Session, nested
+
+log = logging.getLogger(__name__)
+
+#: Bad data or configuration fails at once; an unavailable server is asked again, later each time.
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(PermanentError, RetryAction.FAIL, reason="the same input would fail again"),
+        RetryRule(UnavailableError, RetryAction.RETRY, retry_delay=timedelta(seconds=60), reason="no answer"),
+    ]
+)
+
+
+@task
+def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> str | None:
+    """Open the parent MLflow run of this DAG run; its id is this task's XCom value (None: tracking is off)."""
+    _refuse_unknown_parameters(context)
+    session = _session(pipeline, parameters, context)
+
+    def opened() -> str | None:
+        kedro = session.load_context()
+        if not kedro.params.get(names.USE_MLFLOW, True):
+            log.info("use_mlflow is false: nothing will be tracked")
+            return None
+        experiment = kedro.mlflow.tracking.experiment._experiment
+        cutoff = _cutoff(context)
+        dag_run = context["dag_run"]
+        name = f"{pipeline} {month_before(cutoff)}"
+        return runs.open_parent(experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, _tags(session, context))
+
+    run_id = _guarded(lambda: runs.in_parent(None, opened))
+    log.info("parent_run_id=%s", run_id)
+    return run_id
+
+
+@task
+def run_nodes(*, pipeline: str, parameters: dict[str, str], nodes: list[str], **context: Any) -> None:
+    """Run Kedro nodes inside the parent run and leave it open."""
+    session = _session(pipeline, parameters, context)
+    _guarded(lambda: runs.in_parent(_parent(context), lambda: session.run(nodes=nodes)))
+
+
+@task
+def list_shards(
+    *, pipeline: str, parameters: dict[str, str], keys: str, size: str, **context: Any
+) -> list[list[str]]:
+    """Split the keys that the dataset `keys` lists into shards of as many as the DAG parameter `size` says."""
+    session = _session(pipeline, parameters, context)
+    found = _guarded(lambda: runs.in_parent(_parent(context), lambda: session.load_dataset(keys)))
+    wanted = int(context["params"][size])
+    limit = conf.getint("core", "max_map_length")
+    per_task = max(wanted, math.ceil(len(found) / limit))
+    if per_task > wanted:
+        log.warning("%s raised from %d to %d: Airflow maps at most %d tasks", size, wanted, per_task, limit)
+    return [found[start : start + per_task] for start in range(0, len(found), per_task)]
+
+
+@task
+def run_shard(
+    *, pipeline: str, parameters: dict[str, str], namespace: str, shard: list[str], **context: Any
+) -> None:
+    """Run a Kedro namespace for one shard of keys inside the parent run."""
+    # The template of the task's name is rendered from the context that Airflow holds, not from our copy.
+    get_current_context()["shard_label"] = ", ".join(shard) if len(shard) <= 5 else f"{shard[0]} … {shard[-1]} ({len(shard)})"
+    session = _session(pipeline, parameters, context, {names.SHARD: list(shard)})
+    _guarded(lambda: runs.in_parent(_parent(context), lambda: session.run(namespace=namespace)))
+
+
+@task
+def close_run(**context: Any) -> None:
+    """Give the parent run the state that this DAG run ends with.
+
+    Raises:
+        PermanentError: a task failed, so that the DAG run ends as failed too.
+    """
+    ti, dag_run = context["ti"], context["dag_run"]
+    states = ti.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id]).get(dag_run.run_id, {})
+    failed = sorted(key for key, state in states.items() if state in ("failed", "upstream_failed"))
+    run_id = _parent(context)
+    if run_id is not None:
+        status, tags = ("FAILED", {names.FAILED_TASKS_TAG: ", ".join(failed)}) if failed else ("FINISHED", {})
+        _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, status, tags)))
+    log.info("parent_run_id=%s closed, failed tasks: %s", run_id, ", ".join(failed) or "none")
+    if failed:
+        raise PermanentError(f"Tasks failed: {', '.join(failed)}; see their logs")
+
+
+def _session(
+    pipeline: str, parameters: dict[str, str], context: Any, extra: dict[str, Any] | None = None
+) -> Session:
+    """The Kedro session of this DAG run: its parameters under their Kedro names, its month, its own data folder."""
+    values = {parameters[key]: value for key, value in context["params"].items() if key in parameters and value is not None}
+    if names.CUTOFF in parameters:
+        values[parameters[names.CUTOFF]] = _guarded(lambda: _cutoff(context)).isoformat()
+    run_key = re.sub(r"[^\w.-]+", "_", context["dag_run"].run_id)
+    return Session(pipeline, {**nested(values), names.RUN_KEY: run_key, **(extra or {})})
+
+
+def _cutoff(context: Any):
+    dag_run = context["dag_run"]
+    return cutoff_of(context["params"].get(names.CUTOFF), dag_run.data_interval_end, dag_run.run_after)
+
+
+def _parent(context: Any) -> str | None:
+    return context["ti"].xcom_pull(task_ids=names.OPEN_RUN_TASK)
+
+
+def _refuse_unknown_parameters(context: Any) -> None:
+    known = set(context["dag"].params)
+    unknown = sorted(set(context["dag_run"].conf or {}) - known)
+    if unknown:
+        raise PermanentError(f"Unknown parameters {unknown}; this DAG takes {sorted(known)}")
+
+
+def _tags(session: Session, context: Any) -> dict[str, str]:
+    from kedro import __version__ as kedro_version
+
+    dag_run = context["dag_run"]
+    tags = {
+        names.RUN_TYPE_TAG: getattr(dag_run.run_type, "value", dag_run.run_type),
+        names.INTERVAL_START_TAG: dag_run.data_interval_start,
+        names.INTERVAL_END_TAG: dag_run.data_interval_end,
+        names.PIPELINE_TAG: session.pipeline,
+        names.ENVIRONMENT_TAG: os.environ.get("KEDRO_ENV", "local"),
+        names.KEDRO_VERSION_TAG: kedro_version,
+        names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={session.pipeline}",
+    }
+    return {key: str(value) for key, value in tags.items() if value is not None}
+
+
+def _guarded(work):
+    """Call `work`; its errors come out as the retry policy wants to see them."""
+    try:
+        return work()
+    except Exception as error:
+        seen = classified(error)
+        if seen is error:
+            raise
+        raise seen from error
