@@ -18,6 +18,7 @@ export AIRFLOW_HOME ?= $(RETRAINING_VAR)/airflow
 export AIRFLOW__CORE__DAGS_FOLDER ?= $(CURDIR)/dags
 export AIRFLOW__CORE__PLUGINS_FOLDER ?= $(CURDIR)/plugins
 export MLFLOW_TRACKING_URI ?= sqlite:///$(RETRAINING_VAR)/mlflow/mlflow.db
+export KEDRO_LOGGING_CONFIG := $(CURDIR)/kedro_project/conf/logging.yml
 export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)/kedro_project/src
 export PATH := $(VENV)/bin:$(PATH)
 
@@ -28,13 +29,13 @@ PREPARED := $(RETRAINING_VAR)/.prepared
 
 .PHONY: retrain
 retrain: $(PREPARED) ## Run the monthly retraining once (SERIES= CUTOFF= STATIONS= METHOD=)
-	@cd kedro_project && kedro retrain --dag "$(DAG)" $(if $(SERIES),--set "series=$(SERIES)") \
+	@python -m retraining retrain --dag "$(DAG)" $(if $(SERIES),--set "series=$(SERIES)") \
 	  $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") $(if $(METHOD),--set "method=$(METHOD)") \
 	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
 
 .PHONY: ui
 ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
-	@cd kedro_project && kedro ui
+	@python -m retraining ui
 
 .PHONY: data
 data: $(PREPARED) ## Fetch the station files from the configured source (STATIONS=<address>)
@@ -49,7 +50,7 @@ viz: $(INSTALLED) ## Draw the pipelines in the browser (kedro viz)
 
 .PHONY: dags
 dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow.yml
-	@cd kedro_project && kedro render-dags --target "$(CURDIR)/dags"
+	@python -m retraining render-dags --target "$(CURDIR)/dags"
 
 .PHONY: test
 test: $(PREPARED) ## Run the test suite

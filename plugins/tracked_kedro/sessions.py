@@ -25,7 +25,7 @@ class Session:
     @contextmanager
     def _opened(self):
         # Kedro configures logging when it is imported; in a task, Airflow's handlers must stay in place.
-        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(project_path() / "conf" / "logging_airflow.yml"))
+        os.environ["KEDRO_LOGGING_CONFIG"] = str(project_path() / "conf" / "logging_airflow.yml")
         from kedro.framework.session import KedroSession
         from kedro.framework.startup import bootstrap_project
 

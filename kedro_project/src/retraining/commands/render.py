@@ -1,4 +1,4 @@
-"""`kedro render-dags`: DAG files from Kedro pipelines, through `kedro airflow create` and this project's template."""
+"""`make dags`: DAG files from Kedro pipelines, through `kedro airflow create` and this project's template."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from pathlib import Path
 import click
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
-from kedro.framework.startup import ProjectMetadata
+from kedro.framework.startup import bootstrap_project
 
 TEMPLATE = Path("templates") / "dag.py.j2"
 
 
-def render(metadata: ProjectMetadata, target: Path) -> list[Path]:
+def render(project: Path, target: Path) -> list[Path]:
     """Render every pipeline that has a block in airflow.yml to `<target>/<pipeline>_dag.py`.
 
     Raises:
         click.ClickException: `kedro airflow create` failed; its output is the message.
     """
-    pipelines = _pipelines(metadata)
+    metadata = bootstrap_project(project)
+    pipelines = _pipelines(project)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "kedro", "airflow", "create", "--group-by", "namespace"]
         command += ["--pipelines", ",".join(pipelines), "--target-dir", folder]
-        command += ["--jinja-file", str(metadata.project_path / TEMPLATE)]
+        command += ["--jinja-file", str(project / TEMPLATE)]
         # The command loads the context and so would ask the tracking server; rendering needs none.
         environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
-        done = subprocess.run(command, cwd=metadata.project_path, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise click.ClickException(f"kedro airflow create failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         rendered = []
@@ -48,8 +49,8 @@ def _formatted(code: str) -> str:
     return subprocess.run(command, input=code, capture_output=True, text=True, check=True).stdout
 
 
-def _pipelines(metadata: ProjectMetadata) -> list[str]:
+def _pipelines(project: Path) -> list[str]:
     loader = OmegaConfigLoader(
-        conf_source=str(metadata.project_path / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS
+        conf_source=str(project / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS
     )
     return sorted(set(loader["airflow"]) - {"default"})

@@ -1,4 +1,4 @@
-"""The result of a DAG run as MLflow knows it, for the end of `kedro retrain`."""
+"""The result of a DAG run as MLflow knows it, for the end of `make retrain`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kedro retrain`: one DAG run with `airflow dags test`, its progress on the screen, and its result at the end."""
+"""`make retrain`: one DAG run with `airflow dags test`, its progress on the screen, and its result at the end."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from typing import Any
 import click
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import ProjectMetadata
+from kedro.framework.startup import bootstrap_project
 
 from retraining.commands import progress
 from retraining.commands.result import Result
 from retraining.locations import var_folder
 
 
-def run(metadata: ProjectMetadata, dag: str, settings: Sequence[str]) -> int:
+def run(project: Path, dag: str, settings: Sequence[str]) -> int:
     """Run a DAG once.
 
     Args:
-        metadata: the Kedro project.
+        project: folder of the Kedro project.
         dag: id of the DAG.
         settings: parameters of the DAG run as NAME=VALUE.
 
@@ -42,7 +42,7 @@ def run(metadata: ProjectMetadata, dag: str, settings: Sequence[str]) -> int:
     conf = dict(_setting(text) for text in settings)
     with _only_one():
         click.echo(f"Retraining {dag} ...")
-        _default_cutoff(metadata, dag, conf)
+        _default_cutoff(project, dag, conf)
         log_file = var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log"
         code, run_id = _dags_test(dag, conf, log_file)
     result = Result.of(dag, "success" if code == 0 else "failed", run_id)
@@ -80,16 +80,17 @@ def _only_one() -> Iterator[None]:
         yield
 
 
-def _default_cutoff(metadata: ProjectMetadata, dag: str, conf: dict[str, Any]) -> None:
+def _default_cutoff(project: Path, dag: str, conf: dict[str, Any]) -> None:
     """Without a cutoff, take the one that the pipeline `<dag>_default_cutoff` tells, where there is one."""
     name = f"{dag}_default_cutoff"
+    bootstrap_project(project)
     if conf.get("cutoff") or name not in pipelines:
         return
     parameters = {key: value for key, value in conf.items() if key in ("series", "stations")}
     runtime_params = {"use_mlflow": False, "run_key": "default_cutoff", dag: parameters}
     logging.getLogger("kedro.runner").setLevel(logging.WARNING)
     try:
-        with KedroSession.create(project_path=metadata.project_path, runtime_params=runtime_params) as session:
+        with KedroSession.create(project_path=project, runtime_params=runtime_params) as session:
             conf["cutoff"] = next(iter(session.run(pipeline_names=[name]).values())).load()
     except ValueError as error:
         raise click.ClickException(str(error)) from error

@@ -1,32 +1,36 @@
-"""Commands of this project beside Kedro's own: `kedro retrain`, `kedro ui`, `kedro render-dags`."""
+"""Commands behind the Makefile: `python -m retraining retrain | ui | render-dags`."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
-from kedro.framework.startup import ProjectMetadata
+
+from retraining.locations import PROJECT
 
 
-@click.group(name="retraining")
+@click.group()
 def cli() -> None:
     """Monthly retraining."""
+    # Libraries warn each other about things that the person at this terminal cannot change.
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+    logging.getLogger("py.warnings").propagate = False
 
 
 @cli.command()
 @click.option("--dag", default="climate_brazil", show_default=True, help="DAG to run.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Parameter of the DAG run; repeatable.")
-@click.pass_obj
-def retrain(metadata: ProjectMetadata, dag: str, settings: tuple[str, ...]) -> None:
+def retrain(dag: str, settings: tuple[str, ...]) -> None:
     """Run a DAG once with `airflow dags test` and print its result."""
     from retraining.commands.retrain import run
 
-    raise SystemExit(run(metadata, dag, settings))
+    raise SystemExit(run(PROJECT, dag, settings))
 
 
 @cli.command()
-@click.pass_obj
-def ui(metadata: ProjectMetadata) -> None:
+def ui() -> None:
     """Serve Airflow's and MLflow's web pages on loopback until Ctrl-C."""
     from retraining.commands.ui import serve
 
@@ -35,10 +39,13 @@ def ui(metadata: ProjectMetadata) -> None:
 
 @cli.command("render-dags")
 @click.option("--target", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
-@click.pass_obj
-def render_dags(metadata: ProjectMetadata, target: Path) -> None:
+def render_dags(target: Path) -> None:
     """Render one DAG file per block of airflow.yml."""
     from retraining.commands.render import render
 
-    for path in render(metadata, target):
+    for path in render(PROJECT, target):
         click.echo(f"made {path}")
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m retraining")
