@@ -42,6 +42,10 @@ data: $(PREPARED) ## Fetch the station files from the configured source (STATION
 	@cd kedro_project && kedro run --pipelines refresh \
 	  $(if $(STATIONS),--params "climate_brazil.stations=$(STATIONS)")
 
+.PHONY: shell
+shell: $(PREPARED) ## Open a shell with this deployment's environment (airflow, kedro, mlflow)
+	@cd kedro_project && $(SHELL)
+
 .PHONY: viz
 viz: $(INSTALLED) ## Draw the pipelines in the browser (kedro viz)
 	@cd kedro_project && kedro viz run --no-browser

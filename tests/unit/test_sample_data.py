@@ -4,6 +4,7 @@ import sys
 
 import polars as pl
 import pytest
+
 from retraining.pipelines.climate_brazil.stations import CSV_ARGS, MONTHS, parse_station
 from retraining.sample_data import CLIMATES, HEADER, MARKER, is_simulated, station_text, write_sample
 

@@ -6,6 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
+
 from retraining.sample_data import station_text, write_sample
 from retraining.sources import STATE_FILE, SourceError, refresh_files
 
@@ -146,9 +147,7 @@ def test_a_lost_or_broken_state_file_costs_a_download_and_no_more(source, tmp_pa
         ("slow", "TimeoutError"),
     ],
 )
-def test_a_failed_download_leaves_the_old_file_and_says_so(
-    server, source, tmp_path, caplog, behaviour, reason
-):
+def test_a_failed_download_leaves_the_old_file_and_says_so(server, source, tmp_path, caplog, behaviour, reason):
     refresh = functools.partial(refresh_files, f"{server}/{{file}}", FILES, tmp_path / "raw", timeout=0.5)
     refresh()
     (source / FILES["rio"]).write_text(station_text("rio") + "2020,1,1\n")
@@ -173,9 +172,7 @@ def test_a_file_that_the_source_lacks_fails_alone(server, tmp_path):
     assert not (tmp_path / "raw" / "station_x.csv").exists()
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"), [("", "the download is empty"), ("YEAR,JAN\n1961,1\n", "lacks FEB")]
-)
+@pytest.mark.parametrize(("content", "reason"), [("", "the download is empty"), ("YEAR,JAN\n1961,1\n", "lacks FEB")])
 def test_what_is_no_station_file_is_refused(source, tmp_path, content, reason):
     (source / FILES["rio"]).write_text(content)
     report = refresh_files(f"{source}/{{file}}", FILES, tmp_path / "raw")

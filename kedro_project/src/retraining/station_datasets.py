@@ -28,9 +28,7 @@ class StationSourceDataset(AbstractDataset[None, RefreshReport]):
     def load(self) -> RefreshReport:
         """Bring the files up to date; the simulated sample is written where nothing else is there."""
         files = {series: entry["file"] for series, entry in self._entries.items()}
-        report = refresh_files(
-            stations_source(self._stations, self._source), files, refresh_folder(self._stations)
-        )
+        report = refresh_files(stations_source(self._stations, self._source), files, refresh_folder(self._stations))
         if Path(stations_folder(self._stations)) == sample_folder():
             write_sample(sample_folder(), self._entries)
         return report
@@ -63,5 +61,3 @@ class StationOriginDataset(AbstractDataset[None, dict[str, Any]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"stations": self._stations}
-
-

@@ -56,4 +56,3 @@ class ChildRuns:
         }
         run = self.client.create_run(self.parent.info.experiment_id, tags=tags, run_name=label)
         return run.info.run_id
-

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
+
 from retraining.pipelines.climate_brazil.contract import Rules, contract_failures
 
 RULES = Rules(value_range=(-30.0, 50.0), min_months=3, on_bad_series="quarantine", min_series=1)
@@ -14,9 +15,7 @@ def table(**series):
         for name, months in series.items()
         for day, value in months
     ]
-    return pl.DataFrame(
-        rows, schema={"series": pl.String, "date": pl.Date, "temperature": pl.Float64}, orient="row"
-    )
+    return pl.DataFrame(rows, schema={"series": pl.String, "date": pl.Date, "temperature": pl.Float64}, orient="row")
 
 
 GOOD = [(1, 20.0), (2, None), (3, 21.0), (4, 22.0)]

@@ -15,6 +15,7 @@ import pytest
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.figure import Figure
 from PIL import Image
+
 from retraining.pipelines.climate_brazil.figures import (
     MAX_LINES,
     figure_png,
@@ -41,9 +42,7 @@ def series(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(series=pl.lit(name), date="date", temperature="temperature")
 
 
-def station(
-    label: str = "Belém", simulated: bool = False, n_ahead: int = 12, **replaced: pl.DataFrame
-) -> Figure:
+def station(label: str = "Belém", simulated: bool = False, n_ahead: int = 12, **replaced: pl.DataFrame) -> Figure:
     parts = {
         "observed": monthly(date(1990, 1, 1), 360),
         "in_sample": forecast(date(1990, 1, 1), 348),
@@ -64,9 +63,7 @@ def words(figure: Figure) -> list[str]:
 class TestTimeseriesFigure:
     def test_missing_and_absent_months_are_both_gaps(self) -> None:
         full = monthly(date(2000, 1, 1), 8, [20, 21, None, 23, 24, 25, 26, 27])
-        figure = timeseries_figure(
-            series("a", full.filter(pl.col("date") != date(2000, 6, 1))), {"a": "A"}, False
-        )
+        figure = timeseries_figure(series("a", full.filter(pl.col("date") != date(2000, 6, 1))), {"a": "A"}, False)
 
         line = figure.data[0]
         assert len(line.x) == 8
@@ -114,9 +111,7 @@ class TestTimeseriesFigure:
     def test_many_series_become_a_band_with_a_note(self) -> None:
         n = MAX_LINES + 11
         levels = [float(k) for k in range(n)]
-        table = pl.concat(
-            [series(f"s{k:03}", monthly(date(2000, 1, 1), 2, [levels[k], None])) for k in range(n)]
-        )
+        table = pl.concat([series(f"s{k:03}", monthly(date(2000, 1, 1), 2, [levels[k], None])) for k in range(n)])
         figure = timeseries_figure(table, {}, False)
 
         high, low, median = figure.data[:3]
@@ -191,9 +186,7 @@ class TestForecastFigure:
     def test_without_a_holdout_training_ends_at_the_newest_observation(self) -> None:
         nothing = forecast(date(2019, 1, 1), 1).clear()
         shown = words(
-            station(
-                holdout_forecast=nothing, holdout_actuals=monthly(date(2019, 1, 1), 1).clear(), ahead=nothing
-            )
+            station(holdout_forecast=nothing, holdout_actuals=monthly(date(2019, 1, 1), 1).clear(), ahead=nothing)
         )
 
         assert "training ended Dec 2019" in shown

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.io import DataCatalog, DatasetError
+
 from retraining.pipelines.climate_brazil.errors import (
     BadInputError,
     BadSeriesError,
@@ -319,9 +320,7 @@ def test_a_series_has_a_complete_grid_with_nan_for_missing_months():
 
 def test_the_digest_depends_on_dates_and_values_only():
     table = a_table(30, gaps={4})
-    assert (
-        data_digest(table) == data_digest(table.reverse()) == data_digest(a_table(30, gaps={4}, series="b"))
-    )
+    assert data_digest(table) == data_digest(table.reverse()) == data_digest(a_table(30, gaps={4}, series="b"))
     assert data_digest(table) != data_digest(a_table(30, gaps={5}))
     assert data_digest(table) != data_digest(a_table(30, gaps={4}, first=(2000, 2)))
     # Written down, so that a change of polars, Python or this code that would retrain everything is noticed.

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+
 from retraining.pipelines.climate_brazil.report import (
     SCHEMA,
     SHOW_ALL_UP_TO,
@@ -22,9 +23,7 @@ from retraining.pipelines.climate_brazil.report import (
 )
 
 MONTHS = {"cutoff": "2019-11-01", "month": "2019-10", "newest_observation": "2019-10-01"}
-NO_QUARANTINE = pl.DataFrame(
-    schema={"series": pl.String, "label": pl.String, "file": pl.String, "reason": pl.String}
-)
+NO_QUARANTINE = pl.DataFrame(schema={"series": pl.String, "label": pl.String, "file": pl.String, "reason": pl.String})
 QUARANTINE = pl.DataFrame(
     {
         "series": ["x"],
@@ -68,15 +67,11 @@ def failed(label: str = "Rio de Janeiro", reason: str = "ValueError: no <b>varia
     return {"series": label.lower(), "label": label, "status": "failed", "reason": reason}
 
 
-def page(
-    scores: list[dict[str, Any]], simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE
-) -> str:
+def page(scores: list[dict[str, Any]], simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE) -> str:
     return report_html(scores, pooled_scores(scores), quarantine, MONTHS, simulated, {"DAG run": "<manual>"})
 
 
-def terminal(
-    scores: list[dict[str, Any]], simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE
-) -> str:
+def terminal(scores: list[dict[str, Any]], simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE) -> str:
     return report_text(scores, pooled_scores(scores), quarantine, MONTHS, simulated)
 
 
@@ -144,9 +139,7 @@ class TestReportFrame:
         assert frame.height == len(scores)
 
     def test_values(self) -> None:
-        row = report_frame([score(divergences=2.0, rmse=math.nan, first_month="1961-02", extra=1)]).row(
-            0, named=True
-        )
+        row = report_frame([score(divergences=2.0, rmse=math.nan, first_month="1961-02", extra=1)]).row(0, named=True)
         assert row["first_month"] == date(1961, 2, 1)
         assert row["last_month"] == date(2018, 10, 1)
         assert row["divergences"] == 2
@@ -165,9 +158,7 @@ class TestVerdict:
 
     def test_says_when_rmse_disagrees(self) -> None:
         sentences = verdict(pooled_scores([score(rmse_climatology_trend=0.7)]))
-        assert (
-            "By RMSE it is the other way round: 0.600 against 0.700 °C of climatology + trend." in sentences
-        )
+        assert "By RMSE it is the other way round: 0.600 against 0.700 °C of climatology + trend." in sentences
 
     def test_coverage(self) -> None:
         assert verdict(pooled_scores([score()]))[-1] == "Its 80 % interval held 75 % of them."
@@ -186,9 +177,7 @@ class TestDiagnostics:
         nuts = score(method_used="nuts", k_hat=None, r_hat=1.0035, ess=900, divergences=0)
         assert diagnostics(nuts) == "nuts, R-hat 1.004, ESS 900, 0 div."
 
-    @pytest.mark.parametrize(
-        "doubt", [{"k_hat": 0.8}, {"ess": 399}, {"r_hat": 1.02}, {"divergences": 1}, {"ess": 0}]
-    )
+    @pytest.mark.parametrize("doubt", [{"k_hat": 0.8}, {"ess": 399}, {"r_hat": 1.02}, {"divergences": 1}, {"ess": 0}])
     def test_marks_what_deserves_a_look(self, doubt: dict[str, float]) -> None:
         assert diagnostics(score(**doubt)).startswith("(!)")
         assert "(!)" in page([score(**doubt)])
@@ -213,9 +202,7 @@ class TestReportHtml:
 
     def test_asks_nothing_of_other_hosts_and_follows_the_reader_s_mode(self) -> None:
         document = page([score(), failed()], quarantine=QUARANTINE)
-        assert not re.search(
-            r"https?:|//[a-z]|<link|<img|src=|url\(|@import", document.replace("// Sorting", "")
-        )
+        assert not re.search(r"https?:|//[a-z]|<link|<img|src=|url\(|@import", document.replace("// Sorting", ""))
         assert "prefers-color-scheme: dark" in document
         assert 'name="viewport"' in document
 
@@ -279,9 +266,7 @@ class TestReportText:
 
         assert [row.index("marginal") for row in rows] == [header.index("diagnostics")] * 3
         assert rows[1].startswith("Goiânia ")
-        assert all(
-            row.index("0.400") + len("0.400") == header.index("CRPS °C") + len("CRPS °C") for row in rows
-        )
+        assert all(row.index("0.400") + len("0.400") == header.index("CRPS °C") + len("CRPS °C") for row in rows)
 
     def test_never_wider_than_the_terminal(self) -> None:
         long = score("A very long name of a station", ess=3, k_hat=1.5, r_hat=1.234, divergences=1234)

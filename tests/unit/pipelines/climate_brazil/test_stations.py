@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from retraining.pipelines.climate_brazil.errors import (
     BadStationError,
     CellError,
@@ -187,9 +188,7 @@ def test_lines_of_years_count_blank_lines():
     assert lines_of_years(text, "station_x.csv") == {1961: 2, 1962: 5}
 
 
-months = st.lists(
-    st.one_of(st.none(), st.integers(-3000, 4500).map(lambda k: k / 100)), min_size=12, max_size=60
-)
+months = st.lists(st.one_of(st.none(), st.integers(-3000, 4500).map(lambda k: k / 100)), min_size=12, max_size=60)
 
 
 @settings(max_examples=40, deadline=None)

@@ -45,9 +45,7 @@ class Rules:
         values = {name: given[name] if isinstance(given, Mapping) else getattr(given, name) for name in names}
         low, high = values.pop("value_range")
         if values["on_bad_series"] not in ("fail", "quarantine"):
-            raise ValueError(
-                f"on_bad_series is {values['on_bad_series']!r}; allowed are 'fail' and 'quarantine'"
-            )
+            raise ValueError(f"on_bad_series is {values['on_bad_series']!r}; allowed are 'fail' and 'quarantine'")
         return cls(value_range=(float(low), float(high)), **values)
 
 
@@ -69,9 +67,7 @@ def table_schema(rules: Rules) -> DataFrameSchema:
         {
             "series": pa.Column(pl.String),
             "date": pa.Column(pl.Date, pa.Check(month_start, name="month_start")),
-            "temperature": pa.Column(
-                pl.Float64, pa.Check.in_range(low, high, error="value_range"), nullable=True
-            ),
+            "temperature": pa.Column(pl.Float64, pa.Check.in_range(low, high, error="value_range"), nullable=True),
         },
         checks=pa.Check(enough_months, name="min_months"),
         unique=["series", "date"],
@@ -122,6 +118,4 @@ def contract_failures(
 def _sentence(kind: str, found: list[str], rules: Rules) -> str:
     low, high = rules.value_range
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"{', '.join(found[:SHOWN])}{more}: " + _REMEDY[kind].format(
-        low=low, high=high, months=rules.min_months
-    )
+    return f"{', '.join(found[:SHOWN])}{more}: " + _REMEDY[kind].format(low=low, high=high, months=rules.min_months)

@@ -50,9 +50,7 @@ def read_stations(
         file = str(entries[key]["file"])
         load = partitions.get(file.removesuffix(".csv"))
         if load is None:
-            reason = (
-                f"{file}: the file is absent; fetch it (make data), or remove the entry {key!r} from conf"
-            )
+            reason = f"{file}: the file is absent; fetch it (make data), or remove the entry {key!r} from conf"
             if chosen:
                 raise MissingStationError(reason)
             reasons[key] = reason
@@ -76,9 +74,7 @@ def read_stations(
             lambda key, month: _place(texts[key], str(entries[key]["file"]), month),
         )
         reasons |= {key: f"{entries[key]['file']}: {reason}" for key, reason in failures.items()}
-    rejected = [
-        Rejected(key, str(entries[key]["label"]), str(entries[key]["file"]), reasons[key]) for key in reasons
-    ]
+    rejected = [Rejected(key, str(entries[key]["label"]), str(entries[key]["file"]), reasons[key]) for key in reasons]
     if not chosen:
         rejected += _strangers(partitions, entries)
     return {key: one for key, one in tables.items() if key not in reasons}, rejected
@@ -91,17 +87,13 @@ def selected(series: Sequence[str], entries: Entries) -> list[str]:
         series = [name.strip() for name in series.split(",") if name.strip()]
     unknown = [name for name in dict.fromkeys(series) if name not in entries]
     if unknown:
-        raise UnknownSeriesError(
-            f"unknown series: {', '.join(map(repr, unknown))}; allowed are {', '.join(entries)}"
-        )
+        raise UnknownSeriesError(f"unknown series: {', '.join(map(repr, unknown))}; allowed are {', '.join(entries)}")
     return [key for key in entries if key in set(series)]
 
 
 def _strangers(partitions: Partitions, entries: Entries) -> list[Rejected]:
     known = {str(entry["file"]).removesuffix(".csv") for entry in entries.values()}
-    remedy = (
-        "unknown station, no entry in conf names this file; add an entry (id, label, file) or remove the file"
-    )
+    remedy = "unknown station, no entry in conf names this file; add an entry (id, label, file) or remove the file"
     return [
         Rejected(stem.removeprefix("station_"), "", f"{stem}.csv", f"{stem}.csv: {remedy}")
         for stem in sorted(set(partitions) - known)
@@ -119,11 +111,7 @@ def _text(load: Callable[[], pl.LazyFrame], file: str) -> pl.DataFrame:
         # A header that lost a month makes every line too long for it; the header is then the thing to name.
         check_header(lazy.collect_schema().names(), file)
         first = str(error).splitlines()[0]
-        fault = (
-            "a line has more cells than the header (a decimal comma?)"
-            if "more fields" in first
-            else "not CSV"
-        )
+        fault = "a line has more cells than the header (a decimal comma?)" if "more fields" in first else "not CSV"
         raise UnreadableFileError(f"{file}: {fault}; correct the file ({first})") from error
 
 

@@ -120,11 +120,7 @@ def train_test_split(
     held_out = pl.col("date") > newest.dt.offset_by(f"-{testing_window}mo")
     train, test = table.filter(~held_out), table.filter(held_out & (pl.col("date") <= newest))
     left = dict(train.group_by("series").agg(observed.sum()).iter_rows())
-    short = [
-        f"{name} ({left.get(name, 0)})"
-        for name in series_ids(table)
-        if left.get(name, 0) < min_training_months
-    ]
+    short = [f"{name} ({left.get(name, 0)})" for name in series_ids(table) if left.get(name, 0) < min_training_months]
     if short:
         raise TrainingTooShortError(
             f"with testing_window = {testing_window} too few observed months are left to train on (at least "
@@ -144,14 +140,10 @@ def to_series(table: pl.DataFrame, series_id: str) -> Series:
 
     rows = table.filter(pl.col("series") == series_id).sort("date")
     if rows.is_empty():
-        raise UnknownSeriesError(
-            f"no series {series_id!r} in the table; it has {', '.join(series_ids(table))}"
-        )
+        raise UnknownSeriesError(f"no series {series_id!r} in the table; it has {', '.join(series_ids(table))}")
     months = rows["date"].to_numpy().astype("datetime64[M]")
     values = np.full(int((months[-1] - months[0]).astype(int)) + 1, np.nan)
-    values[(months - months[0]).astype(int)] = (
-        rows["temperature"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    )
+    values[(months - months[0]).astype(int)] = rows["temperature"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     return Series(series_id, months[0], values)
 
 
@@ -161,9 +153,7 @@ def data_digest(table: pl.DataFrame) -> str:
     Written out as text, not taken from polars' own hash, which may differ between its versions.
     """
     rows = table.select("date", pl.col("temperature").fill_nan(None)).sort("date").iter_rows()
-    text = "".join(
-        f"{day.isoformat()},{'' if value is None else repr(float(value))}\n" for day, value in rows
-    )
+    text = "".join(f"{day.isoformat()},{'' if value is None else repr(float(value))}\n" for day, value in rows)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -179,14 +169,10 @@ def _parsed_cutoff(cutoff: str | date | None, today: date | None) -> date | None
     try:
         day = cutoff if isinstance(cutoff, date) else date.fromisoformat(cutoff)
     except ValueError as error:
-        raise CutoffError(
-            f"cutoff {cutoff!r} is not a date; write the first of a month, such as 2019-11-01"
-        ) from error
+        raise CutoffError(f"cutoff {cutoff!r} is not a date; write the first of a month, such as 2019-11-01") from error
     day = day.date() if isinstance(day, datetime) else day
     if day.day != 1:
-        raise CutoffError(
-            f"cutoff {day} is not the first of a month; write {day:%Y-%m}-01 or {_next_month(day)}"
-        )
+        raise CutoffError(f"cutoff {day} is not the first of a month; write {day:%Y-%m}-01 or {_next_month(day)}")
     if day > _this_month(today):
         raise CutoffError(
             f"cutoff {day} is in the future: {_this_month(today)} is the latest that leaves out the unfinished month"

@@ -145,10 +145,7 @@ def report_text(
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
 
     def line(row: Sequence[str]) -> str:
-        words = [
-            _pad(cell, width, right=0 < i < 7)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        words = [_pad(cell, width, right=0 < i < 7) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
         return "  ".join(words).rstrip()
 
     title = f"Retraining for {_month_name(months['month'])}, observations before {months['cutoff']}"
@@ -157,9 +154,7 @@ def report_text(
     lines += [rule, line(total), ""]
     notes = ["skill: 1 - CRPS / CRPS of seasonal naive; in 80 %: held-out months inside the 80 % interval"]
     if len(shown) < len(finished):
-        notes.append(
-            f"The {len(shown)} series with the least skill of {len(finished)}; the Parquet report has all."
-        )
+        notes.append(f"The {len(shown)} series with the least skill of {len(finished)}; the Parquet report has all.")
     if any("(!)" in row[-1] for row in rows):
         notes.append(DOUBT)
     notes += verdict(pooled)
@@ -199,9 +194,7 @@ def verdict(pooled: Mapping[str, float]) -> list[str]:
 
 def diagnostics(score: Mapping[str, Any]) -> str:
     """How the posterior was found and how far to trust it, such as ``marginal, k-hat 0.21, ESS 876``."""
-    k_hat, ess, r_hat, divergences = (
-        _known(score, name) for name in ("k_hat", "ess", "r_hat", "divergences")
-    )
+    k_hat, ess, r_hat, divergences = (_known(score, name) for name in ("k_hat", "ess", "r_hat", "divergences"))
     words = [str(score.get("method_used") or "")]
     words.append("" if k_hat is None else f"k-hat {k_hat:.2f}")
     words.append("" if r_hat is None else f"R-hat {r_hat:.3f}")
@@ -254,9 +247,7 @@ def _known(score: Mapping[str, Any], name: str) -> float | None:
 
 def _pool(scores: Scores, name: str) -> float | None:
     """The mean over held-out months; for an RMSE the root of the mean of squares."""
-    known = [
-        (int(_known(s, "n_scored") or 0), value) for s in scores if (value := _known(s, name)) is not None
-    ]
+    known = [(int(_known(s, "n_scored") or 0), value) for s in scores if (value := _known(s, name)) is not None]
     n = sum(weight for weight, _ in known)
     if n == 0:
         return None
@@ -321,9 +312,7 @@ def _plain(text: str) -> str:
 
 def _width(text: str) -> int:
     """Columns in a terminal: accents that stay separate take none, East Asian wide characters two."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _clip(text: str, width: int) -> str:

@@ -89,9 +89,7 @@ def check_header(columns: Iterable[str], file: str) -> dict[str, str]:
         )
     twice = [name for name, there in found.items() if len(there) > 1]
     if twice:
-        raise HeaderError(
-            f"{file}, line 1: the header has {', '.join(twice)} more than once; keep one column of each"
-        )
+        raise HeaderError(f"{file}, line 1: the header has {', '.join(twice)} more than once; keep one column of each")
     return {there[0]: name for name, there in found.items()}
 
 
@@ -106,9 +104,7 @@ def _numbered_rows(text_frame: pl.DataFrame, file: str) -> pl.DataFrame:
         raise UnreadableFileError(f"{file}: the file is empty; fetch it again (make data) or remove it")
     _check_encoding(text_frame, file)
     names = check_header(text_frame.columns, file)
-    rows = text_frame.with_columns(pl.all().cast(pl.String).str.strip_chars(' \t\r"')).with_row_index(
-        "line", offset=2
-    )
+    rows = text_frame.with_columns(pl.all().cast(pl.String).str.strip_chars(' \t\r"')).with_row_index("line", offset=2)
     rows = rows.filter(~pl.all_horizontal(pl.exclude("line").fill_null("") == ""))
     rows = rows.select("line", *(pl.col(column).alias(name) for column, name in names.items()))
     if rows.is_empty():
@@ -155,9 +151,7 @@ def _check_years(rows: pl.DataFrame, file: str) -> None:
 def _cells(rows: pl.DataFrame) -> pl.DataFrame:
     """Columns line, month, date, text, value (null where the text is no finite number), by date."""
     long = rows.unpivot(on=list(MONTHS), index=["line", "year"], variable_name="month", value_name="text")
-    number = pl.col("month").replace_strict(
-        dict(zip(MONTHS, range(1, 13), strict=True)), return_dtype=pl.Int8
-    )
+    number = pl.col("month").replace_strict(dict(zip(MONTHS, range(1, 13), strict=True)), return_dtype=pl.Int8)
     value = pl.col("text").cast(pl.Float64, strict=False)
     return long.select(
         "line",
