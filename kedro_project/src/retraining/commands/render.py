@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 import click
-from kedro.config import OmegaConfigLoader
-from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
+
+from retraining.commands.settings import dag_blocks
 
 TEMPLATE = Path("templates") / "dag.py.j2"
 
@@ -23,7 +23,7 @@ def render(project: Path, target: Path) -> list[Path]:
         click.ClickException: `kedro airflow create` failed; its output is the message.
     """
     metadata = bootstrap_project(project)
-    pipelines = _pipelines(project)
+    pipelines = sorted(dag_blocks(project))
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "kedro", "airflow", "create", "--group-by", "namespace"]
@@ -47,10 +47,3 @@ def _formatted(code: str) -> str:
     # In this repository's style, so that a generated file reads like the others.
     command = ["ruff", "format", "--stdin-filename", "dag.py", "--config", "line-length = 120", "-"]
     return subprocess.run(command, input=code, capture_output=True, text=True, check=True).stdout
-
-
-def _pipelines(project: Path) -> list[str]:
-    loader = OmegaConfigLoader(
-        conf_source=str(project / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS
-    )
-    return sorted(set(loader["airflow"]) - {"default"})

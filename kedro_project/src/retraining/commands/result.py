@@ -16,17 +16,16 @@ SUMMARY = "report/summary.txt"
 class Result:
     """State of a DAG run, its parent run, and what the parent says of its series."""
 
-    dag: str
     state: str
     run_id: str | None
     summary: str
     counts: dict[str, int]
 
     @classmethod
-    def of(cls, dag: str, state: str, run_id: str | None) -> Result:
+    def of(cls, state: str, run_id: str | None) -> Result:
         """Read the summary and the counts that the parent run holds, as far as the DAG run came."""
         if run_id is None:
-            return cls(dag, state, None, "", {})
+            return cls(state, None, "", {})
         metrics = MlflowClient().get_run(run_id).data.metrics
         names = {"series": "n_series", "finished": "n_finished", "failed": "n_failed"}
         counts = {key: int(metrics[name]) for key, name in names.items() if name in metrics}
@@ -34,7 +33,7 @@ class Result:
             summary = mlflow.artifacts.load_text(f"runs:/{run_id}/{SUMMARY}")
         except (MlflowException, OSError):
             summary = ""
-        return cls(dag, state, run_id, summary, counts)
+        return cls(state, run_id, summary, counts)
 
     def text(self, log_file: Path) -> str:
         """What was made, and where to look next."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import logging
 import re
 import subprocess
 import sys
@@ -16,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from retraining.commands import progress
 from retraining.commands.result import Result
+from retraining.commands.settings import dag_settings
 from retraining.locations import var_folder
 
 
@@ -39,27 +36,15 @@ def run(project: Path, dag: str, settings: Sequence[str]) -> int:
     Raises:
         click.ClickException: a setting cannot be used, or another retraining is running.
     """
-    conf = dict(_setting(text) for text in settings)
     with _only_one():
         click.echo(f"Retraining {dag} ...")
-        _default_cutoff(project, dag, conf)
+        conf = dag_settings(project, dag, settings)
         log_file = var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log"
         code, run_id = _dags_test(dag, conf, log_file)
-    result = Result.of(dag, "success" if code == 0 else "failed", run_id)
+    result = Result.of("success" if code == 0 else "failed", run_id)
     click.echo(result.text(log_file))
     click.echo(result.last_line())
     return code
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise click.ClickException(f"{text!r} is not of the form NAME=VALUE")
-    if name == "series":
-        return name, [part.strip() for part in value.split(",") if part.strip()]
-    with contextlib.suppress(json.JSONDecodeError):
-        return name, json.loads(value)
-    return name, value
 
 
 @contextlib.contextmanager
@@ -78,23 +63,6 @@ def _only_one() -> Iterator[None]:
                 f"Another retraining is running in {var_folder()}; wait for it, or use another folder with VAR=<folder>"
             ) from None
         yield
-
-
-def _default_cutoff(project: Path, dag: str, conf: dict[str, Any]) -> None:
-    """Without a cutoff, take the one that the pipeline `<dag>_default_cutoff` tells, where there is one."""
-    name = f"{dag}_default_cutoff"
-    bootstrap_project(project)
-    if conf.get("cutoff") or name not in pipelines:
-        return
-    parameters = {key: value for key, value in conf.items() if key in ("series", "stations")}
-    runtime_params = {"use_mlflow": False, "run_key": "default_cutoff", dag: parameters}
-    logging.getLogger("kedro.runner").setLevel(logging.WARNING)
-    try:
-        with KedroSession.create(project_path=project, runtime_params=runtime_params) as session:
-            conf["cutoff"] = next(iter(session.run(pipeline_names=[name]).values())).load()
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"Cutoff {conf['cutoff']}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)")
 
 
 def _dags_test(dag: str, conf: dict[str, Any], log_file: Path) -> tuple[int, str | None]:

@@ -1,0 +1,77 @@
+"""Settings of a DAG run given as NAME=VALUE: read, checked before work starts, completed by a cutoff."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from omegaconf import OmegaConf
+
+
+def dag_blocks(project: Path) -> dict[str, dict[str, Any]]:
+    """Blocks of airflow.yml by DAG id, each joined with the defaults."""
+    bootstrap_project(project)
+    loader = OmegaConfigLoader(conf_source=str(project / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS)
+    airflow = loader["airflow"]
+    return {name: {**airflow["default"], **block} for name, block in airflow.items() if name != "default"}
+
+
+def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any]:
+    """The `conf` of a DAG run.
+
+    Args:
+        project: folder of the Kedro project.
+        dag: id of the DAG.
+        texts: parameters of the DAG run as NAME=VALUE.
+
+    Raises:
+        click.ClickException: naming the DAG, parameter or value that cannot be used, and what is allowed.
+    """
+    blocks = dag_blocks(project)
+    if dag not in blocks:
+        raise click.ClickException(f"There is no DAG {dag!r}; known are {', '.join(sorted(blocks))}")
+    specs, targets = blocks[dag]["params"], blocks[dag]["kedro_parameters"]
+    conf = dict(_setting(text, specs) for text in texts)
+    runtime_params = OmegaConf.create({"use_mlflow": False, "run_key": "default_cutoff"})
+    for name in conf.keys() & targets.keys() - {"use_mlflow"}:
+        OmegaConf.update(runtime_params, targets[name], conf[name])
+    cutoff_pipeline = f"{dag}_default_cutoff"
+    # What goes wrong is said once, below.
+    logging.getLogger("kedro.runner").setLevel(logging.CRITICAL)
+    try:
+        with KedroSession.create(
+            project_path=project,
+            runtime_params=OmegaConf.to_container(runtime_params),
+            save_on_close=False,
+        ) as session:
+            if conf.get("cutoff") or cutoff_pipeline not in pipelines:
+                session.load_context()  # checks the parameters
+            else:
+                outputs = session.run(pipeline_names=[cutoff_pipeline])  # type: ignore[call-arg]
+                conf["cutoff"] = next(iter(outputs.values())).load()
+                click.echo(
+                    f"Cutoff {conf['cutoff']}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)"
+                )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    return conf
+
+
+def _setting(text: str, specs: dict[str, Any]) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or name not in specs:
+        raise click.ClickException(f"{text!r} is not NAME=VALUE with a NAME among {', '.join(specs)}")
+    if specs[name]["type"] == "array":
+        return name, [part.strip() for part in value.split(",") if part.strip()]
+    with contextlib.suppress(json.JSONDecodeError):
+        return name, json.loads(value)
+    return name, value
