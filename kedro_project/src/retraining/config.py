@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from retraining.structural.config import InferenceConfig, ModelConfig
 
@@ -26,32 +28,36 @@ class Contract(Parameters):
     """What the tidy table must satisfy. Temperatures in °C."""
 
     value_range: tuple[float, float] = (-30.0, 50.0)
-    min_months: Annotated[int, Field(ge=24)] = 120
+    min_months: Annotated[int, Field(strict=True, ge=24)] = 120
     on_bad_series: Literal["fail", "quarantine"] = "quarantine"
-    min_series: Annotated[int, Field(ge=1)] = 1
+    min_series: Annotated[int, Field(strict=True, ge=1)] = 1
 
-    @model_validator(mode="after")
-    def _range_is_ordered(self) -> Contract:
-        if self.value_range[0] >= self.value_range[1]:
-            raise ValueError("value_range must be [lowest, highest]")
-        return self
+    @field_validator("value_range")
+    @classmethod
+    def _range_is_ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("write it as [lowest, highest]")
+        return value
 
 
 class ClimateBrazil(Parameters):
-    """Parameters of the pipeline `climate_brazil`."""
+    """Parameters of the pipeline `climate_brazil`.
+
+    Numbers are strict: nodes receive the values as they are written, so that "12" must not pass for 12.
+    """
 
     series: tuple[str, ...] = ()
     cutoff: date | None = None
     stations: str | None = None
     source: str | None = None
-    testing_window: Annotated[int, Field(ge=1, le=120)] = 12
-    n_ahead: Annotated[int, Field(ge=1, le=600)] = 12
-    seed: Annotated[int, Field(ge=0)] = 0
-    series_per_task: Annotated[int, Field(ge=1)] = 3
+    testing_window: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
+    n_ahead: Annotated[int, Field(strict=True, ge=1, le=600)] = 12
+    seed: Annotated[int, Field(strict=True, ge=0)] = 20191001
+    series_per_task: Annotated[int, Field(strict=True, ge=1)] = 3
     contract: Contract = Contract()
     model: ModelConfig = ModelConfig()
     inference: InferenceConfig = InferenceConfig()
-    log_artifacts: bool = True
+    log_artifacts: StrictBool = True
     series_artifacts: tuple[SeriesArtifact, ...] = ("model_graph", "forecast_plot", "posterior", "model")
     tags: dict[str, str] = {}
 
@@ -60,6 +66,13 @@ class ClimateBrazil(Parameters):
     def _split_a_comma_list(cls, value: object) -> object:
         # `kedro run --params climate_brazil.series=belem` hands over a plain string.
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("cutoff", mode="before")
+    @classmethod
+    def _written_as_a_date(cls, value: object) -> object:
+        if not isinstance(value, str | date | None):
+            raise ValueError("write it as YYYY-MM-01")
+        return value
 
     @field_validator("cutoff")
     @classmethod
@@ -78,10 +91,12 @@ class ClimateBrazil(Parameters):
 
 #: Parameter block of each pipeline, by the key under which it stands in the parameters.
 BLOCKS: dict[str, type[Parameters]] = {"climate_brazil": ClimateBrazil}
+#: What a task hands over beside the parameters proper: whose data it reads, and its share of the work.
+RUNTIME = ("run_key", "shard")
 
 
-def check_parameters(parameters: dict[str, object]) -> None:
-    """Check every known parameter block.
+def check_parameters(parameters: Mapping[str, object]) -> None:
+    """Check all parameters of a run.
 
     Raises:
         ParameterError: naming each key at fault, its value, and what is allowed.
@@ -89,7 +104,12 @@ def check_parameters(parameters: dict[str, object]) -> None:
     problems = []
     use_mlflow = parameters.get("use_mlflow", True)
     if not isinstance(use_mlflow, bool):
-        problems.append(f"use_mlflow: {use_mlflow!r} is neither true nor false")
+        problems.append(f"use_mlflow = {use_mlflow!r}: neither true nor false")
+    for name in sorted(parameters.keys() - {"use_mlflow", *RUNTIME, *BLOCKS}):
+        allowed = ", ".join(["use_mlflow", *BLOCKS])
+        problems.append(
+            f"{name}: unknown key; allowed here: {allowed} (a new block needs a model in {__name__}.BLOCKS)"
+        )
     for name, model in BLOCKS.items():
         try:
             model.model_validate(parameters.get(name, {}))
@@ -99,11 +119,11 @@ def check_parameters(parameters: dict[str, object]) -> None:
         raise ParameterError("Parameters that cannot be used:\n" + "\n".join(f"  {p}" for p in problems))
 
 
-def _problem(block: str, model: type[BaseModel], detail: dict) -> str:
+def _problem(block: str, model: type[BaseModel], detail: ErrorDetails) -> str:
     key = ".".join([block, *(str(part) for part in detail["loc"])])
     if detail["type"] == "extra_forbidden":
         allowed = model
         for part in detail["loc"][:-1]:
             allowed = allowed.model_fields[str(part)].annotation  # type: ignore[assignment]
         return f"{key}: unknown key; allowed here: {', '.join(sorted(allowed.model_fields))}"
-    return f"{key} = {detail['input']!r}: {detail['msg']}"
+    return f"{key} = {detail['input']!r}: {detail['msg'].removeprefix('Value error, ')}"

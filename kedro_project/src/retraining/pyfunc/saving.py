@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import shutil
 import tempfile
 import zipfile
 from functools import cache
@@ -18,7 +17,7 @@ from retraining.structural import Posterior
 _CODE = Path(__file__).with_name("series_model.py")
 _PACKAGE = Path(__file__).resolve().parents[1]
 # What loading and forecasting import, and nothing else; versions are those of this environment.
-_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy", "xarray", "h5netcdf", "pydantic")
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy", "h5netcdf", "pydantic")
 
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.integer, "n_ahead")]),
@@ -35,25 +34,34 @@ SIGNATURE = ModelSignature(
 
 def save_series_model(posterior: Posterior, path: Path) -> None:
     """Write the pyfunc model of one series to the folder `path`, which must not exist yet."""
-    shutil.copytree(_template(), path)
+    path.mkdir(parents=True)
+    for name, content in _template().items():
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
     posterior.save(path / "artifacts" / "posterior.nc")
 
 
 @cache
-def _template() -> Path:
-    """A saved model without its posterior, made once per process: all series' models differ in that file only."""
-    folder = Path(tempfile.mkdtemp(prefix="series_model_"))
-    (folder / "posterior.nc").touch()
-    _write_package(folder / "retraining.zip")
-    model = folder / "model"
-    mlflow.pyfunc.save_model(
-        model,
-        python_model=str(_CODE),
-        artifacts={"posterior": str(folder / "posterior.nc"), "package": str(folder / "retraining.zip")},
-        signature=SIGNATURE,
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
-    )
-    return model
+def _template() -> dict[str, bytes]:
+    """Files of a saved model but its posterior, made once per process: all series' models differ in that file only.
+
+    Kept in memory, because an Airflow task ends without the clean-up that would remove a temporary folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="series_model_") as name:
+        folder = Path(name)
+        (folder / "posterior.nc").touch()
+        _write_package(folder / "retraining.zip")
+        model = folder / "model"
+        mlflow.pyfunc.save_model(
+            model,
+            python_model=str(_CODE),
+            artifacts={"posterior": str(folder / "posterior.nc"), "package": str(folder / "retraining.zip")},
+            signature=SIGNATURE,
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
+        )
+        files = [path for path in sorted(model.rglob("*")) if path.is_file() and path.name != "posterior.nc"]
+        return {path.relative_to(model).as_posix(): path.read_bytes() for path in files}
 
 
 def _write_package(archive: Path) -> None:

@@ -9,14 +9,17 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 MAX_AHEAD = 600
+MAX_DRAWS = 10_000
 
 
-class SeriesModel(mlflow.pyfunc.PythonModel):
+class SeriesModel(PythonModel):
     """Forecasts the months after the series' newest observation from its stored posterior, in °C."""
 
-    def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Read the posterior; the package comes with the model where the environment lacks it."""
         if importlib.util.find_spec("retraining") is None:
             sys.path.append(context.artifacts["package"])
@@ -26,7 +29,7 @@ class SeriesModel(mlflow.pyfunc.PythonModel):
 
     def predict(
         self,
-        context: mlflow.pyfunc.PythonModelContext,
+        context: PythonModelContext,
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
@@ -41,25 +44,33 @@ class SeriesModel(mlflow.pyfunc.PythonModel):
             Records `{date, mean, q10, …}` or `{date, draw, temperature}`; temperatures in °C.
 
         Raises:
-            ValueError: the input is not one row with a usable `n_ahead`, or a parameter is impossible.
+            MlflowException: the input is not one row with a usable `n_ahead`, or a parameter is impossible. A server
+                answers it with status 400.
         """
         options = {"output": "quantiles", "quantiles": [0.1, 0.5, 0.9], "draws": 100, "seed": 0, **(params or {})}
         if len(model_input) != 1:
-            raise ValueError(f"One row with n_ahead is expected, got {len(model_input)} rows")
+            raise _refusal(f"One row with n_ahead is expected, got {len(model_input)} rows")
         n_ahead = int(model_input["n_ahead"].iloc[0])
         if not 1 <= n_ahead <= MAX_AHEAD:
-            raise ValueError(f"n_ahead is {n_ahead}; it must be between 1 and {MAX_AHEAD} months")
+            raise _refusal(f"n_ahead is {n_ahead}; it must be between 1 and {MAX_AHEAD} months")
         forecast = self.posterior.forecast(n_ahead)
         dates = forecast.months.astype("datetime64[D]").astype(str)
         if options["output"] == "draws":
-            return _draws(forecast.draws(int(options["draws"]), seed=int(options["seed"])), dates)
+            count = int(options["draws"])
+            if not 1 <= count <= MAX_DRAWS:
+                raise _refusal(f"draws is {count}; it must be between 1 and {MAX_DRAWS}")
+            return _draws(forecast.draws(count, seed=int(options["seed"])), dates)
         if options["output"] != "quantiles":
-            raise ValueError(f"output is {options['output']!r}; it must be 'quantiles' or 'draws'")
-        levels = [float(level) for level in options["quantiles"]]
-        if not all(0 < level < 1 for level in levels):
-            raise ValueError(f"quantiles {levels} must lie between 0 and 1")
+            raise _refusal(f"output is {options['output']!r}; it must be 'quantiles' or 'draws'")
+        levels = sorted({float(level) for level in options["quantiles"]})
+        if not levels or not all(0 < level < 1 for level in levels):
+            raise _refusal(f"quantiles are {levels}; name at least one, each between 0 and 1")
         columns = {f"q{100 * level:g}": row for level, row in zip(levels, forecast.quantile(levels), strict=True)}
         return pd.DataFrame({"date": dates, "mean": forecast.mean, **columns})
+
+
+def _refusal(message: str) -> MlflowException:
+    return MlflowException.invalid_parameter_value(message)
 
 
 def _draws(paths: np.ndarray, dates: np.ndarray) -> pd.DataFrame:

@@ -14,12 +14,25 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from kedro_mlflow.framework.hooks.utils import _assert_mlflow_enabled
 from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
+from mlflow.entities import RunStatus, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 
 from retraining.config import check_parameters
 
 log = logging.getLogger(__name__)
+
+# Longer messages add nothing, and stores refuse tags of more than 8,000 characters.
+_TAG_LENGTH = 4000
+# What MLflow raises when its store, or the database behind it, does not answer.
+_STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+
+
+class TrackingUnavailableError(ConnectionError):
+    """The tracking server or store cannot be used; nothing was run."""
 
 
 class ParametersHook:
@@ -27,27 +40,42 @@ class ParametersHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        # The raw values: Kedro's own property would turn some of them into models already.
+        """Check the raw values: Kedro's own property would turn some of them into models already."""
         check_parameters(context.config_loader["parameters"])
 
 
 class TrackingHook(MlflowHook):
-    """kedro-mlflow's hook, with three differences that many tasks on one run need.
+    """kedro-mlflow's hook, with four differences that many tasks on one run need.
 
-    * A run that was already open is left as it is: whoever opened it owns its tags.
+    * A run that was already open is left as it is: whoever opened it owns its tags and its status.
     * A parameter that changed since the run began (a cleared task after a changed configuration) is noted in a
       tag, since MLflow parameters are write-once, and does not fail the task.
     * ``use_mlflow: false`` makes not one call.
+    * The reason of a failure is kept in tags, and a store that fails meanwhile does not hide it.
     """
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
+        """Set MLflow up, unless tracking is off.
+
+        Raises:
+            TrackingUnavailableError: the server or store does not answer.
+        """
         self._use_mlflow = bool(context.config_loader["parameters"].get("use_mlflow", True))
-        if self._use_mlflow:
+        if not self._use_mlflow:
+            return
+        try:
             super().after_context_created(context)
+        except _STORE_ERRORS as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise TrackingUnavailableError(
+                f"MLflow cannot be used at {mlflow.get_tracking_uri()} (MLFLOW_TRACKING_URI): {first}. "
+                "Start the server or correct the address; use_mlflow=false runs without tracking"
+            ) from error
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Open a run, or join the one that is open."""
         if not self._use_mlflow:
             self._is_mlflow_enabled = False
             switch_catalog_logging(catalog, False)
@@ -60,17 +88,19 @@ class TrackingHook(MlflowHook):
 
     def _join_open_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         names = run_params.get("pipeline_names") or ["__default__"]
-        self._is_mlflow_enabled = _assert_mlflow_enabled(names, self.mlflow_config)
-        if not self._is_mlflow_enabled:
+        run = mlflow.active_run()
+        self._is_mlflow_enabled = run is not None and _assert_mlflow_enabled(names, self.mlflow_config)
+        if run is None or not self._is_mlflow_enabled:
             switch_catalog_logging(catalog, False)
             return
-        self.run_id = mlflow.active_run().info.run_id
+        self.run_id = run.info.run_id
         params = self.mlflow_config.tracking.params
         self.flatten, self.recursive = params.dict_params.flatten, params.dict_params.recursive
         self.sep, self.long_params_strategy = params.dict_params.sep, params.long_params_strategy
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool) -> None:
+        """Log the node's parameters, those that Kedro has made into models too."""
         if self._is_mlflow_enabled:
             plain = {
                 key: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
@@ -80,27 +110,39 @@ class TrackingHook(MlflowHook):
             super().before_node_run(node=node, catalog=catalog, inputs=plain, is_async=is_async)
 
     def _log_param(self, name: str, value: Any) -> None:
-        """Log a parameter unless the run has it; note a changed value in the tag `changed_parameters`."""
+        """Log a parameter unless the run has it; note a changed value in the tag `changed_parameter.<name>`."""
         known = self._known_params.get(name)
+        written = str(value)[:MAX_PARAM_VAL_LENGTH] if self.long_params_strategy == "truncate" else str(value)
+        if known == written:
+            return
         if known is None:
             super()._log_param(name, value)
-            self._known_params[name] = str(value)
-        elif known != str(value)[: len(known)]:
-            log.warning("Parameter %s was %s when the run began and is %s now", name, known, value)
-            mlflow.set_tag(f"changed_parameter.{name}", str(value))
-            self._known_params[name] = str(value)
+        else:
+            log.warning("Parameter %s was %s when the run began and is %s now", name, known, written)
+            mlflow.set_tag(f"changed_parameter.{name}", written[:_TAG_LENGTH])
+        self._known_params[name] = written
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        if self._use_mlflow:
+        """End the run as FINISHED, unless it was already open."""
+        if self._use_mlflow and not self._already_active_mlflow:
             super().after_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
 
     @hook_impl
     def on_pipeline_error(
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        if self._is_mlflow_enabled:
-            # kedro-mlflow marks the run FAILED; the reason is ours to add while it is still active.
-            if mlflow.active_run():
-                mlflow.set_tags({"error_type": type(error).__name__, "error_message": str(error)[:4000]})
-            super().on_pipeline_error(error=error, run_params=run_params, pipeline=pipeline, catalog=catalog)
+        """End the run as FAILED with the reason, unless it was already open."""
+        if not self._is_mlflow_enabled or self._already_active_mlflow:
+            return
+        # Not kedro-mlflow's own: it raises UnboundLocalError where no run is active in this thread (its issue 645).
+        reason = {"error_type": type(error).__name__, "error_message": str(error)[:_TAG_LENGTH]}
+        failed = RunStatus.to_string(RunStatus.FAILED)
+        try:
+            client = MlflowClient()
+            client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in reason.items()])
+            while mlflow.active_run():
+                mlflow.end_run(failed)
+            client.set_terminated(self.run_id, failed)
+        except _STORE_ERRORS:
+            log.warning("Run %s could not be marked FAILED", self.run_id, exc_info=True)

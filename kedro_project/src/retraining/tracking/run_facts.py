@@ -10,6 +10,7 @@ import mlflow
 import polars as pl
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
+from mlflow.data.polars_dataset import from_polars
 
 from retraining.locations import PROJECT
 
@@ -56,7 +57,7 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         self._dataset.save(data)
         if self._logging_activated and mlflow.active_run():
             source = str(self._dataset._describe().get("filepath"))
-            mlflow.log_input(mlflow.data.from_polars(data, source=source, name=self._name), context=self._context)
+            mlflow.log_input(from_polars(data, source=source, name=self._name), context=self._context)
 
     def load(self) -> pl.DataFrame:
         """Read the stored table."""

@@ -64,7 +64,10 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
         }
 
     def save(self, data: dict[str, SeriesRecord]) -> None:
-        """Write each record to its own child run, in two to four requests besides one per artifact file."""
+        """Write each record to its own child run, and to the parent how many are done by now.
+
+        Two to four requests a record besides one per artifact file, and three for all of them.
+        """
         parent = self._parent()
         if parent is None or not data:
             return
@@ -76,6 +79,7 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
             _log_record(client, run_id, record)
             client.set_terminated(run_id, record.status)
             log.info("Child run %s of %s is %s", run_id, record.label, record.status)
+        _log_done(client, children)
 
     def _parent(self) -> Run | None:
         if not self._logging_activated:
@@ -90,6 +94,12 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
 
     def _describe(self) -> dict[str, Any]:
         return {}
+
+
+def _log_done(client: MlflowClient, children: ChildRuns) -> None:
+    """Tell the parent how many of its series are finished, counted anew: other shards may have ended meanwhile."""
+    done = sum(run.info.status == "FINISHED" for run in children.find().values())
+    client.log_metric(children.parent.info.run_id, DONE_METRIC, done, step=done)
 
 
 def _log_record(client: MlflowClient, run_id: str, record: SeriesRecord) -> None:

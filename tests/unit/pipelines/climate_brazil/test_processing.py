@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.io import DataCatalog, DatasetError
 
+from retraining.config import Contract
 from retraining.pipelines.climate_brazil.errors import (
     BadInputError,
     BadSeriesError,
@@ -84,7 +85,7 @@ def partitions(tmp_path):
 
 
 def process(partitions, series=(), cutoff=None, entries=ENTRIES, today=TODAY, **contract):
-    return process_datasets(partitions, entries, series, cutoff, CONTRACT | contract, today=today)
+    return process_datasets(partitions, entries, series, cutoff, Contract(**CONTRACT | contract), today=today)
 
 
 def test_good_stations_become_one_table(partitions, caplog):
@@ -268,10 +269,10 @@ def test_without_a_cutoff_the_unfinished_month_is_not_read(partitions):
 
 def test_the_newest_observation_is_the_default_cutoffs(partitions):
     files = partitions(north=station(2015, 2018), south=station(), east="")
-    assert newest_observation(files, ENTRIES, CONTRACT, today=TODAY) == date(2019, 10, 1)
-    assert newest_observation(files, ENTRIES, CONTRACT, ["north"], today=TODAY) == date(2018, 10, 1)
+    assert newest_observation(files, ENTRIES, Contract(**CONTRACT), today=TODAY) == date(2019, 10, 1)
+    assert newest_observation(files, ENTRIES, Contract(**CONTRACT), ["north"], today=TODAY) == date(2018, 10, 1)
     with pytest.raises(TooFewSeriesError, match="no usable series"):
-        newest_observation(partitions(north="", south=""), ENTRIES, CONTRACT, today=TODAY)
+        newest_observation(partitions(north="", south=""), ENTRIES, Contract(**CONTRACT), today=TODAY)
 
 
 def a_table(months=60, gaps=(), series="a", first=(2000, 1)):

@@ -1,0 +1,1 @@
+"""Monthly retraining of one Bayesian structural time-series model per temperature station."""

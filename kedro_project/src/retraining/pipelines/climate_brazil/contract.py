@@ -6,12 +6,13 @@ month, the value and the remedy, because the sentence ends up in a quarantine re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+from retraining.config import Contract
 
 if TYPE_CHECKING:
     from pandera.polars import DataFrameSchema
@@ -26,30 +27,7 @@ _REMEDY = {
 }
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The contract's numbers: °C range of a month, observed months a series needs, series a run needs.
-
-    Defaults live in `retraining.config.Contract`; this is what the nodes read, whichever form Kedro hands over.
-    """
-
-    value_range: tuple[float, float]
-    min_months: int
-    on_bad_series: str
-    min_series: int
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any] | Any) -> Rules:
-        """Takes a mapping (Kedro's `params:`) or an object with these attributes (the typed configuration)."""
-        names = [field.name for field in fields(cls)]
-        values = {name: given[name] if isinstance(given, Mapping) else getattr(given, name) for name in names}
-        low, high = values.pop("value_range")
-        if values["on_bad_series"] not in ("fail", "quarantine"):
-            raise ValueError(f"on_bad_series is {values['on_bad_series']!r}; allowed are 'fail' and 'quarantine'")
-        return cls(value_range=(float(low), float(high)), **values)
-
-
-def table_schema(rules: Rules) -> DataFrameSchema:
+def table_schema(rules: Contract) -> DataFrameSchema:
     """The pandera schema of the tidy table: unique (series, date), month starts, range, enough observed months."""
     # One second of import that only the task which validates should pay.
     import pandera.polars as pa
@@ -76,9 +54,9 @@ def table_schema(rules: Rules) -> DataFrameSchema:
 
 
 def contract_failures(
-    table: pl.DataFrame, rules: Rules, locate: Callable[[str, date], str] | None = None
+    table: pl.DataFrame, rules: Contract, locate: Callable[[str, date], str] | None = None
 ) -> dict[str, str]:
-    """Validates lazily (all failures at once) and returns {series: reason} for the series that break the contract.
+    """Validate lazily (all failures at once) and return {series: reason} for the series that break the contract.
 
     `table` is (series: String, date: Date, temperature: Float64 °C, null = missing). `locate(series, date)` names the
     place a value came from, such as "station_x.csv, line 12, column MAR"; without it the place is series and month.
@@ -115,7 +93,7 @@ def contract_failures(
     }
 
 
-def _sentence(kind: str, found: list[str], rules: Rules) -> str:
+def _sentence(kind: str, found: list[str], rules: Contract) -> str:
     low, high = rules.value_range
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return f"{', '.join(found[:SHOWN])}{more}: " + _REMEDY[kind].format(low=low, high=high, months=rules.min_months)

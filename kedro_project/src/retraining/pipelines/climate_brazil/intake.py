@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from retraining.pipelines.climate_brazil.contract import Rules, contract_failures
+from retraining.config import Contract
+from retraining.pipelines.climate_brazil.contract import contract_failures
 from retraining.pipelines.climate_brazil.errors import (
     BadStationError,
     CutoffError,
@@ -34,7 +35,7 @@ class Rejected(NamedTuple):
 
 
 def read_stations(
-    partitions: Partitions, entries: Entries, series: Sequence[str], rules: Rules, before: date
+    partitions: Partitions, entries: Entries, series: Sequence[str], rules: Contract, before: date
 ) -> tuple[dict[str, pl.DataFrame], list[Rejected]]:
     """Tables of the good stations by id, in the order of the entries, and the bad ones."""
     if not partitions:
@@ -120,4 +121,5 @@ def _place(text: pl.DataFrame, file: str, month: date) -> str:
 
 
 def listed(rejected: Sequence[Rejected]) -> str:
+    """The stations that are set aside with their reasons, one a line."""
     return "\n".join(f"  {row.series}: {row.reason}" for row in rejected) or "  none"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
 from retraining.pipelines.climate_brazil import batch, record, report_nodes, run_nodes, series_nodes
@@ -19,7 +22,7 @@ def _named(*names: str) -> list[str]:
     ]
 
 
-def _node(function, inputs: list[str], outputs: list[str], name: str) -> Node:
+def _node(function: Callable[..., Any], inputs: list[str], outputs: list[str], name: str) -> Node:
     named = _named(*outputs)
     # Kedro takes one name for a node that returns one thing, a list for a node that returns a tuple.
     return node(function, _named(*inputs), (named[0] if len(named) == 1 else named) or None, name=name)
@@ -92,8 +95,10 @@ def _series() -> Pipeline:
     inner = [
         _node(
             series_nodes.select_series,
-            ["training_split", "holdout", "entries", "shard", "finished_runs", "earlier_results"]
-            + [model, inference, "params:n_ahead", seed, *keep],
+            [
+                *("training_split", "holdout", "entries", "shard", "finished_runs", "earlier_results"),
+                *(model, inference, "params:n_ahead", seed, *keep),
+            ],
             ["work"],
             "select",
         ),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from retraining.pipelines.climate_brazil.contract import Rules
+from retraining.config import Contract
 from retraining.pipelines.climate_brazil.errors import (
     BadInputError,
     BadSeriesError,
@@ -46,27 +46,37 @@ def process_datasets(
     entries: Entries,
     series: Sequence[str],
     cutoff: str | date | None,
-    contract: Any,
+    contract: Contract,
     *,
     today: date | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
-    """Returns the training table, the quarantine and the months of the run.
+    """Read, check and tidy the station files.
 
-    Table: (series, date, temperature in °C, null = missing), sorted by the order of `entries`, then date. Quarantine:
-    (series, label, file, reason). Months: cutoff, month (the one before it), newest_observation, n_series, n_quarantined.
-    `partitions` maps a file's stem to a function that returns its text lazily; `series` empty means all entries; `cutoff`
-    None means the month after the newest observation. Raises a BadInputError that names what is wrong and the remedy.
+    Args:
+        partitions: by a file's stem, a function that returns its text lazily.
+        entries: label and file of each series, by id.
+        series: ids to read; empty means all entries.
+        cutoff: first day that is not read; None means the month after the newest observation.
+        contract: what the tidy table must satisfy.
+        today: the present day, for tests.
+
+    Returns:
+        The training table (series, date, temperature in °C, null = missing), sorted by the order of `entries`, then
+        date; the quarantine (series, label, file, reason); the months of the run: cutoff, month (the one before it),
+        newest_observation, n_series, n_quarantined.
+
+    Raises:
+        BadInputError: naming what is wrong and the remedy.
     """
-    rules = Rules.of(contract)
     explicit = _parsed_cutoff(cutoff, today)
-    tables, rejected = read_stations(partitions, entries, series, rules, explicit or _this_month(today))
+    tables, rejected = read_stations(partitions, entries, series, contract, explicit or _this_month(today))
     for row in rejected:
         logger.warning("%s (%s) is set aside: %s", row.label or "unknown station", row.series, row.reason)
-    if rejected and rules.on_bad_series == "fail":
+    if rejected and contract.on_bad_series == "fail":
         raise BadSeriesError(
             f"{listed(rejected)}\nCorrect these, or set on_bad_series: quarantine to go on without them"
         )
-    needed = min(rules.min_series, len(selected(series, entries)) or rules.min_series)
+    needed = min(contract.min_series, len(selected(series, entries)) or contract.min_series)
     if len(tables) < max(needed, 1):
         raise TooFewSeriesError(
             f"{len(tables)} usable series remain, min_series asks for {needed}. Set aside:\n{listed(rejected)}"
@@ -92,13 +102,13 @@ def process_datasets(
 def newest_observation(
     partitions: Partitions,
     entries: Entries,
-    contract: Any,
+    contract: Contract,
     series: Sequence[str] = (),
     *,
     today: date | None = None,
 ) -> date:
-    """First day of the newest observed month over the stations that `process_datasets` would accept without a cutoff."""
-    tables, rejected = read_stations(partitions, entries, series, Rules.of(contract), _this_month(today))
+    """First day of the newest observed month of the stations that `process_datasets` accepts without a cutoff."""
+    tables, rejected = read_stations(partitions, entries, series, contract, _this_month(today))
     if not tables:
         raise TooFewSeriesError(f"no usable series. Set aside:\n{listed(rejected)}")
     return _newest(pl.concat(tables.values()))
@@ -107,10 +117,13 @@ def newest_observation(
 def train_test_split(
     table: pl.DataFrame, testing_window: int, *, min_training_months: int = MIN_TRAINING_MONTHS
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Holds out, per series, the last `testing_window` calendar months that end at its newest observation.
+    """Hold out, per series, the last `testing_window` calendar months that end at its newest observation.
 
-    Returns the training part and the held-out part. Both keep the table's columns and its null months; scores drop the nulls of the window later. Raises
-    TrainingTooShortError where fewer than `min_training_months` observed months would be left.
+    Returns:
+        The training part and the held-out part, both with the table's columns and its null months.
+
+    Raises:
+        TrainingTooShortError: fewer than `min_training_months` observed months would be left.
     """
     if testing_window < 1:
         raise BadInputError(f"testing_window is {testing_window}; it must be 1 or more months")

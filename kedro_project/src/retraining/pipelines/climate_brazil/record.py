@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retraining.pipelines.climate_brazil.figures import figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.forecast_figure import figure_png, forecast_figure
 from retraining.pipelines.climate_brazil.frames import forecast_frame, observed_frame
 from retraining.pipelines.climate_brazil.isolation import Failure, each
 from retraining.pipelines.climate_brazil.run_nodes import model_id
@@ -115,7 +115,7 @@ def record(
 
 
 def _row(one: Work, record: SeriesRecord, scores: Mapping[str, float]) -> dict[str, Any]:
-    """One series as the report reads it; see `report.report_frame`."""
+    """One series as the report reads it; see `scores.SCHEMA`."""
     diagnostics = {key: record.metrics.get(key) for key in ("k_hat", "ess", "r_hat", "divergences", "seconds")}
     return {
         "series": one.series,

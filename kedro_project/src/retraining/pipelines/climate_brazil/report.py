@@ -1,9 +1,4 @@
-"""The report of a retraining: pooled scores, a frame for Parquet, a page for people, a table for terminals.
-
-Pure functions of the per-series scores (one dict per series, as ``train`` and ``evaluate`` made them). Errors
-and CRPS are in °C; coverage is a share of held-out months, 0 to 1; skill is 1 - CRPS / CRPS of a naive model,
-so that 0 is no better and 1 is perfect. A score that is missing, None or not finite is unknown, never 0.
-"""
+"""The report of a retraining for people: a page, and a table for terminals. Pure functions of the scores (`scores`)."""
 
 import math
 import textwrap
@@ -16,75 +11,21 @@ from typing import Any
 import jinja2
 import polars as pl
 
-Scores = Sequence[Mapping[str, Any]]
+from retraining.pipelines.climate_brazil.scores import (
+    NAIVE_MODELS,
+    Scores,
+    as_month,
+    finished_scores,
+    known_score,
+    report_row,
+)
 
-NAIVE_MODELS = {
-    "seasonal_naive": "seasonal naive",
-    "climatology": "climatology",
-    "climatology_trend": "climatology + trend",
-}
-SCHEMA: dict[str, Any] = {
-    "series": pl.String,
-    "label": pl.String,
-    "status": pl.String,
-    "reason": pl.String,
-    "n_months": pl.Int64,
-    "first_month": pl.Date,
-    "last_month": pl.Date,
-    "n_scored": pl.Int64,
-    "rmse": pl.Float64,
-    "mae": pl.Float64,
-    "crps": pl.Float64,
-    "coverage_80": pl.Float64,
-    "coverage_95": pl.Float64,
-    "skill_vs_seasonal_naive": pl.Float64,
-    **{f"{score}_{model}": pl.Float64 for model in NAIVE_MODELS for score in ("rmse", "mae", "crps")},
-    "method_used": pl.String,
-    "k_hat": pl.Float64,
-    "ess": pl.Float64,
-    "r_hat": pl.Float64,
-    "divergences": pl.Int64,
-    "seconds": pl.Float64,
-}
 SHOW_ALL_UP_TO = 200  # series; beyond, page and terminal show the worst, and the Parquet file has the rest
 SHOW_WORST = 100
 TEXT_WIDTH = 110
 # Where a fit deserves a look: Vehtari et al. (2021, 2024) for R-hat and k-hat, the inference's gate for ESS.
 MAX_K_HAT, MIN_ESS, MAX_R_HAT = 0.7, 400, 1.01
 DOUBT = f"(!) k-hat over {MAX_K_HAT}, ESS below {MIN_ESS}, R-hat over {MAX_R_HAT} or divergences: look at it"
-
-
-def pooled_scores(scores: Scores) -> dict[str, float]:
-    """Scores over all held-out months of the finished series together, each month weighing the same.
-
-    With n the months scored of a series: rmse = √(Σ n·rmse² / Σ n); mae, crps and the coverages are
-    Σ n·score / Σ n; those of the naive models (``crps_climatology`` and so on) likewise. ``skill_vs_<naive>``
-    is, as per series, 1 - crps / crps of the naive model, both pooled over the series that have both. A score
-    that no finished series has is left out; n_series, n_finished, n_failed and n_scored are always there.
-    """
-    finished = _finished(scores)
-    pooled = {
-        "n_series": float(len(scores)),
-        "n_finished": float(len(finished)),
-        "n_failed": float(len(scores) - len(finished)),
-        "n_scored": float(sum(_known(score, "n_scored") or 0 for score in finished)),
-    }
-    own = ["rmse", "mae", "crps", "coverage_80", "coverage_95"]
-    for name in own + [f"{score}_{model}" for model in NAIVE_MODELS for score in ("rmse", "mae", "crps")]:
-        value = _pool(finished, name)
-        if value is not None:
-            pooled[name] = value
-    for model in NAIVE_MODELS:
-        both = [s for s in finished if None not in (_known(s, "crps"), _known(s, f"crps_{model}"))]
-        crps, reference = _pool(both, "crps"), _pool(both, f"crps_{model}")
-        if crps is not None and reference:
-            pooled[f"skill_vs_{model}"] = 1 - crps / reference
-    return pooled
-
-
-def report_frame(scores: Scores) -> pl.DataFrame:
-    """One row per series, finished or failed, always with the columns and types of ``SCHEMA``."""
-    return pl.DataFrame([_row(score) for score in scores], schema=SCHEMA)
 
 
 def report_html(
@@ -108,8 +49,8 @@ def report_html(
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "percent": _percent, "signed": _signed}
-    finished = _finished(scores)
-    rows = [{**_row(score), "diagnostics": diagnostics(score)} for score in _shown(finished)]
+    finished = finished_scores(scores)
+    rows = [{**report_row(score), "diagnostics": diagnostics(score)} for score in _shown(finished)]
     return environment.get_template("report.html.j2").render(
         pooled=pooled,
         naive_models=NAIVE_MODELS,
@@ -136,7 +77,7 @@ def report_text(
     simulated: bool,
 ) -> str:
     """The same as a table for the terminal, at most ``TEXT_WIDTH`` columns, without a final newline."""
-    finished = _finished(scores)
+    finished = finished_scores(scores)
     shown = _shown(finished)
     header = ["series", "months", "RMSE °C", "MAE °C", "CRPS °C", "in 80 %", "skill", "diagnostics"]
     rows = [_text_row(score, score["label"], diagnostics(score)) for score in shown]
@@ -194,7 +135,7 @@ def verdict(pooled: Mapping[str, float]) -> list[str]:
 
 def diagnostics(score: Mapping[str, Any]) -> str:
     """How the posterior was found and how far to trust it, such as ``marginal, k-hat 0.21, ESS 876``."""
-    k_hat, ess, r_hat, divergences = (_known(score, name) for name in ("k_hat", "ess", "r_hat", "divergences"))
+    k_hat, ess, r_hat, divergences = (known_score(score, name) for name in ("k_hat", "ess", "r_hat", "divergences"))
     words = [str(score.get("method_used") or "")]
     words.append("" if k_hat is None else f"k-hat {k_hat:.2f}")
     words.append("" if r_hat is None else f"R-hat {r_hat:.3f}")
@@ -206,12 +147,8 @@ def diagnostics(score: Mapping[str, Any]) -> str:
     return ("(!) " if doubtful else "") + (", ".join(word for word in words if word) or "none recorded")
 
 
-def _finished(scores: Scores) -> list[Mapping[str, Any]]:
-    return [score for score in scores if score["status"] == "finished"]
-
-
 def _failed(scores: Scores) -> list[dict[str, Any]]:
-    return [_row(score) for score in scores if score["status"] != "finished"]
+    return [report_row(score) for score in scores if score["status"] != "finished"]
 
 
 def _shown(finished: Scores) -> Scores:
@@ -219,45 +156,15 @@ def _shown(finished: Scores) -> Scores:
         return finished
 
     def skill_or_last(score: Mapping[str, Any]) -> float:
-        skill = _known(score, "skill_vs_seasonal_naive")
+        skill = known_score(score, "skill_vs_seasonal_naive")
         return math.inf if skill is None else skill
 
     return sorted(finished, key=skill_or_last)[:SHOW_WORST]
 
 
-def _row(score: Mapping[str, Any]) -> dict[str, Any]:
-    """The score with exactly the columns of ``SCHEMA``."""
-    row: dict[str, Any] = {}
-    for column, kind in SCHEMA.items():
-        value = score.get(column)
-        if kind in (pl.Float64, pl.Int64):
-            value = _known(score, column)
-            row[column] = int(value) if value is not None and kind == pl.Int64 else value
-        elif kind == pl.Date and isinstance(value, str):
-            row[column] = _month(value)
-        else:
-            row[column] = value
-    return row
-
-
-def _known(score: Mapping[str, Any], name: str) -> float | None:
-    value = score.get(name)
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _pool(scores: Scores, name: str) -> float | None:
-    """The mean over held-out months; for an RMSE the root of the mean of squares."""
-    known = [(int(_known(s, "n_scored") or 0), value) for s in scores if (value := _known(s, name)) is not None]
-    n = sum(weight for weight, _ in known)
-    if n == 0:
-        return None
-    power = 2 if name.startswith("rmse") else 1
-    return (sum(weight * value**power for weight, value in known) / n) ** (1 / power)
-
-
 def _wins(finished: Scores, model: str) -> str | None:
     """In how many series the model's CRPS is lower, such as ``8 of 12``."""
-    pairs = [(_known(s, "crps"), _known(s, f"crps_{model}")) for s in finished]
+    pairs = [(known_score(s, "crps"), known_score(s, f"crps_{model}")) for s in finished]
     known = [(own, naive) for own, naive in pairs if own is not None and naive is not None]
     return f"{sum(own < naive for own, naive in known)} of {len(known)}" if known else None
 
@@ -281,25 +188,21 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _month(text: str) -> date:
-    return date.fromisoformat(f"{text}-01" if len(text) == 7 else text[:10])
-
-
 def _month_name(value: date | str | None) -> str:
     if value is None:
         return "—"
-    return f"{_month(value) if isinstance(value, str) else value:%B %Y}"
+    return f"{as_month(value) if isinstance(value, str) else value:%B %Y}"
 
 
 def _text_row(score: Mapping[str, Any], label: str, remark: str) -> list[str]:
-    errors = [_number(_known(score, name)) for name in ("rmse", "mae", "crps")]
-    skill = _signed(_known(score, "skill_vs_seasonal_naive"))
-    months = _number(_known(score, "n_months"), 0) if "n_months" in score else ""
+    errors = [_number(known_score(score, name)) for name in ("rmse", "mae", "crps")]
+    skill = _signed(known_score(score, "skill_vs_seasonal_naive"))
+    months = _number(known_score(score, "n_months"), 0) if "n_months" in score else ""
     return [
         _clip(label, 18),
         months,
         *errors,
-        _percent(_known(score, "coverage_80")),
+        _percent(known_score(score, "coverage_80")),
         skill,
         _clip(remark, 40),
     ]

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from retraining.pipelines.climate_brazil.report import pooled_scores, report_frame, report_html, report_text
+from retraining.pipelines.climate_brazil.report import report_html, report_text
+from retraining.pipelines.climate_brazil.scores import pooled_scores, report_frame
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ import polars as pl
 
 from retraining import __version__
 from retraining.config import Contract
-from retraining.pipelines.climate_brazil.figures import model_graph_picture, timeseries_figure
+from retraining.pipelines.climate_brazil.figures import timeseries_figure
 from retraining.pipelines.climate_brazil.intake import Entries, Partitions
+from retraining.pipelines.climate_brazil.model_graph import model_graph_picture
 from retraining.pipelines.climate_brazil.processing import (
     newest_observation,
     process_datasets,

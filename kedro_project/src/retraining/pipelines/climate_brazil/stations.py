@@ -2,7 +2,7 @@
 
 A raw file has one row a year: `YEAR,JAN,...,DEC` and then season and annual columns, which are dropped: the source
 estimates them even where months are missing, so nothing may be rebuilt from them. The catalog hands the file over as
-text, every column a string, because a cell that is no number has to be named by line and column, not nulled by a reader.
+text, every column a string, because a cell that is no number has to be named by line and column, not nulled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from retraining.pipelines.climate_brazil.errors import (
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MISSING_CODES = (999.9,)
-# The catalog's load_args: every column as text, no byte refused, a quote is a character, a blank line is a row of nulls.
+# The catalog's load_args: all columns as text, no byte refused, a quote is a character, a blank line a row of nulls.
 CSV_ARGS: dict[str, Any] = {
     "infer_schema": False,
     "encoding": "utf8-lossy",
@@ -42,11 +42,19 @@ def parse_station(
     missing_codes: Sequence[float] = MISSING_CODES,
     before: date | None = None,
 ) -> pl.DataFrame:
-    """Returns (series, date, temperature in °C), one row a month from the first to the last observed month.
+    """Parse one file into (series, date, temperature in °C), one row a month from the first to the last observed one.
 
-    `text_frame` holds the file's columns as strings, one row a line (blank lines as rows of nulls). A month inside the
-    range that is missing is a row with a null temperature. Cells dated on or after `before` are neither kept nor checked.
-    Raises a BadStationError that names file, line, column and remedy.
+    A month inside the range that is missing is a row with a null temperature.
+
+    Args:
+        text_frame: the file's columns as strings, one row a line, blank lines as rows of nulls.
+        file: its name, for messages.
+        series: its id.
+        missing_codes: values that stand for "missing".
+        before: cells dated on or after this day are neither kept nor checked.
+
+    Raises:
+        BadStationError: naming file, line, column and remedy.
     """
     rows = _numbered_rows(text_frame, file)
     cells = _cells(rows)
@@ -68,13 +76,14 @@ def parse_station(
                 first,
             )
         raise NothingObservedError(
-            f"{file}: all {kept.height} months are missing ({codes}); fetch the file again or remove the station from conf"
+            f"{file}: all {kept.height} months are missing ({codes}); "
+            "fetch the file again or remove the station from conf"
         )
     return _monthly_grid(observed, series)
 
 
 def check_header(columns: Iterable[str], file: str) -> dict[str, str]:
-    """Maps the columns of a raw file to YEAR and the months. Raises HeaderError naming what is absent or there twice."""
+    """Map the columns of a raw file to YEAR and the months; a HeaderError names what is absent or there twice."""
     found: dict[str, list[str]] = {name: [] for name in ("YEAR", *MONTHS)}
     columns = list(columns)
     for column in columns:
@@ -94,7 +103,7 @@ def check_header(columns: Iterable[str], file: str) -> dict[str, str]:
 
 
 def lines_of_years(text_frame: pl.DataFrame, file: str) -> dict[int, int]:
-    """The line (1-based, the header is line 1) on which each year of a file stands, so that a later check can name it."""
+    """Line (the header is 1) on which each year of a file stands, so that a later check can name it."""
     return dict(_numbered_rows(text_frame, file).select("year", "line").iter_rows())
 
 
@@ -121,7 +130,7 @@ def _numbered_rows(text_frame: pl.DataFrame, file: str) -> pl.DataFrame:
 
 
 def _check_encoding(text_frame: pl.DataFrame, file: str) -> None:
-    """The catalog decodes leniently, so that one bad byte is a replacement character here instead of an unnamed error."""
+    """The catalog decodes leniently: one bad byte is a replacement character here, not an unnamed error."""
     remedy = "the file is not UTF-8 (Latin-1?); save it as UTF-8"
     if any("\ufffd" in column or "\0" in column for column in text_frame.columns):
         raise UnreadableFileError(f"{file}, line 1: {remedy}")
@@ -180,7 +189,7 @@ def _observed(cells: pl.DataFrame, missing_codes: Sequence[float]) -> pl.DataFra
 
 
 def _monthly_grid(observed: pl.DataFrame, series: str) -> pl.DataFrame:
-    """Every month from the first to the last observed one; cutting the ends here keeps trailing codes out of a cutoff."""
+    """Every month from the first to the last observed one; cutting the ends keeps trailing codes out of a cutoff."""
     grid = observed.select(pl.date_range(pl.col("date").min(), pl.col("date").max(), "1mo").alias("date"))
     return grid.join(observed, on="date", how="left", maintain_order="left").select(
         pl.lit(series).alias("series"), "date", pl.col("value").alias("temperature")
