@@ -58,6 +58,7 @@ class InferenceConfig(BaseModel):
     tune: int = Field(1000, ge=100)
     target_accept: float = Field(0.9, ge=0.5, lt=1.0)
     nuts_sampler: Literal["nutpie", "pymc"] = "nutpie"
+    nuts_trend: Literal["hilbert", "exact"] = "hilbert"  # exact: dense covariance, cubic in months, no approximation
 
     @field_validator("points")
     @classmethod

@@ -9,9 +9,10 @@ def model_graph(model: ModelConfig | None = None, format: Literal["dot", "mermai
     """Graphviz DOT or Mermaid text of the model that defines the engine. Imports PyMC: draw once, keep the text."""
     import pymc as pm
 
-    from .model import example_model
+    from .model import build_model, example_data
 
-    built = example_model(model or ModelConfig())
+    config = model or ModelConfig()
+    built = build_model(config, example_data(config))
     if format == "mermaid":
         return str(pm.model_to_mermaid(built))
     return str(pm.model_to_graphviz(built).source)

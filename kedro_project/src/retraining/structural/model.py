@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .config import ModelConfig
 from .likelihood import Target
-from .trend import column_labels, design
+from .trend import column_labels, design, prior_sds
 
 if TYPE_CHECKING:
     import pymc
@@ -23,36 +23,48 @@ Floats = NDArray[np.float64]
 
 AHEAD = 12  # months after the last that the approximation's domain must still cover
 BASIS_STEP = 64  # sizes are rounded up to this, so that series of similar length share one compiled model
-PRIOR_TAIL = 1.96  # lengthscales within this many prior sds must be represented
 
 
 @dataclass(frozen=True, eq=False)
 class ModelData:
-    """What `pm.Data` holds for one series: observed months only."""
+    """What `pm.Data` holds for one series: observed months only. position (months,) counts from the first month."""
 
     y: Floats
     columns: Floats
+    position: Floats
     basis: Floats
     frequency: Floats
 
-    def as_dict(self) -> dict[str, Floats]:
+    def hilbert(self) -> dict[str, Floats]:
         return {"y": self.y, "columns": self.columns, "phi": self.basis, "omega": self.frequency}
 
+    def exact(self) -> dict[str, Floats]:
+        return {"y": self.y, "columns": self.columns, "position": self.position}
 
-def basis_size(model: ModelConfig, length: int) -> tuple[int, float]:
-    """m and c of the approximation, from the published rule, for this span and the prior's lengthscales."""
+
+def basis_size(kernel: str, length: int, shortest: float, longest: float) -> tuple[int, float]:
+    """m and c of the approximation, from the published rule, for this span and these lengthscales (months)."""
     from pymc.gp.hsgp_approx import approx_hsgp_hyperparams
 
     half = half_span(length)
-    tail = np.exp(PRIOR_TAIL * model.lengthscale_sd)
-    m, c = approx_hsgp_hyperparams(
-        x_range=[-half, half],
-        lengthscale_range=[model.lengthscale_median / tail, model.lengthscale_median * tail],
-        cov_func="matern32",
-    )
-    if model.kernel == "matern12":  # rougher than the rule's kernels: resolve up to the Nyquist frequency
-        m = max(m, int(np.ceil(2 * c * half)))
+    m, c = approx_hsgp_hyperparams(x_range=[-half, half], lengthscale_range=[shortest, longest], cov_func="matern32")
+    nyquist = int(np.ceil(2 * c * half))  # months cannot tell faster waves from slower ones
+    m = nyquist if kernel == "matern12" else min(m, nyquist)  # the rule knows no kernel as rough as matern12
     return int(-(-m // BASIS_STEP) * BASIS_STEP), float(c)
+
+
+def plausible_lengthscales(target: Target) -> tuple[float, float]:
+    """The lengthscales this series supports, by Laplace's approximation; the prior's own range is not enough.
+
+    On monthly temperatures the posterior is often far below the prior (3 months against a median of 24): with
+    the 128 functions the prior asks for, sigma moved by more than a posterior sd and forecasts by several tenths
+    of a predictive sd.
+    """
+    from .marginal import find_mode, laplace
+
+    mode = find_mode(target)
+    sd = float(np.sqrt((laplace(target, mode).scale ** 2).sum(axis=1)[2]))
+    return float(np.exp(mode[2] - 0.5 * sd)), float(np.exp(mode[2] + 1.96 * sd))
 
 
 def half_span(length: int) -> float:
@@ -71,7 +83,14 @@ def hilbert_basis(position: NDArray[Any], length: int, m: int, c: float) -> tupl
 def model_data(target: Target, m: int, c: float) -> ModelData:
     kept = np.flatnonzero(target.observed)
     basis, frequency = hilbert_basis(kept, target.length, m, c)
-    return ModelData(target.z[kept, 0].copy(), target.z[kept, 1:].copy(), basis, frequency)
+    return ModelData(target.z[kept, 0].copy(), target.z[kept, 1:].copy(), kept.astype(float), basis, frequency)
+
+
+def example_data(model: ModelConfig, m: int = 64) -> ModelData:
+    """Ten empty years, for the model's picture and as a placeholder when compiling."""
+    length = 120
+    basis, frequency = hilbert_basis(np.arange(length), length, m, 1.2)
+    return ModelData(np.zeros(length), design(model, 0, length, 0, length), np.arange(float(length)), basis, frequency)
 
 
 def _hyperpriors(model: ModelConfig) -> tuple[Any, Any, Any]:
@@ -120,29 +139,19 @@ def build_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
     return built
 
 
-def build_exact_model(model: ModelConfig, target: Target) -> "pymc.Model":
-    """The exact covariance, coefficients integrated out: what the fast path must equal. For tests, cubic in months."""
+def build_exact_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
+    """The exact covariance, coefficients integrated out: what the fast path must equal. Cubic in months."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    kept = np.flatnonzero(target.observed)
-    labels = column_labels(model)
     kernel = {"matern32": pm.gp.cov.Matern32, "matern12": pm.gp.cov.Matern12}[model.kernel]
-    with pm.Model(coords={"column": labels}) as built:
-        time = pm.Data("time", kept.astype(float)[:, None])
-        columns = pm.Data("columns", target.z[kept, 1:])
-        observed = pm.Data("y", target.z[kept, 0])
+    with pm.Model(coords={"column": column_labels(model), "month": range(data.y.size)}) as built:
+        position = pm.Data("position", data.position, dims="month")
+        columns = pm.Data("columns", data.columns, dims=("month", "column"))
+        observed = pm.Data("y", data.y, dims="month")
         sigma, amplitude, lengthscale = _hyperpriors(model)
-        trend = amplitude**2 * kernel(1, ls=lengthscale)(time)
-        linear = columns * target.prior_sd
-        covariance = trend + linear @ linear.T + sigma**2 * pt.eye(time.shape[0])
-        pm.MvNormal("temperature", mu=pt.zeros_like(observed), cov=covariance, observed=observed)
+        linear = columns * prior_sds(model)
+        trend = amplitude**2 * kernel(1, ls=lengthscale)(position[:, None])
+        covariance = trend + linear @ linear.T + sigma**2 * pt.eye(position.shape[0])
+        pm.MvNormal("temperature", mu=pt.zeros_like(observed), cov=covariance, observed=observed, dims="month")
     return built
-
-
-def example_model(model: ModelConfig) -> "pymc.Model":
-    """The model on ten empty years, for its picture."""
-    length = 120
-    m, c = basis_size(model, length)
-    basis, frequency = hilbert_basis(np.arange(length), length, m, c)
-    return build_model(model, ModelData(np.zeros(length), design(model, 0, length, 0, length), basis, frequency))

@@ -1,6 +1,6 @@
 """NUTS on the PyMC model: the slow, general path, and the audit of the fast one.
 
-The model is compiled once for a configuration and basis size, and fed each series' data after that.
+A model is compiled once for a configuration and basis size, and fed each series' data after that.
 """
 
 from dataclasses import dataclass
@@ -9,21 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from .config import InferenceConfig, ModelConfig
+from .kernels import covariance
 from .likelihood import Target
 from .marginal import Start, Weighted
-from .model import AHEAD, ModelData, basis_size, build_model, hilbert_basis, model_data, spectral_density
+from .model import (
+    AHEAD,
+    basis_size,
+    build_exact_model,
+    build_model,
+    example_data,
+    hilbert_basis,
+    model_data,
+    plausible_lengthscales,
+    spectral_density,
+)
 from .priors import HYPERPARAMETERS
 from .proposal import Proposal
-from .trend import design
 
 if TYPE_CHECKING:
-    import arviz
+    import xarray
 
 Floats = NDArray[np.float64]
 
-SAMPLED = [*HYPERPARAMETERS, "intercept", "slope", "fourier"]
+LINEAR = ["intercept", "slope", "fourier"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,68 +48,78 @@ class Chains:
 
 @lru_cache(maxsize=8)
 def _compiled(model: ModelConfig, m: int) -> Any:
-    """Compiled with placeholder data of the right rank; sizes may change with the data, m may not."""
+    """Compiled for nutpie with placeholder data; sizes may change with the data, m (0: exact covariance) may not."""
     import nutpie
 
-    length = 48
-    basis, frequency = hilbert_basis(np.arange(length), length, m, 1.2)
-    columns = design(model, 0, length, 0, length)
-    built = build_model(model, ModelData(np.zeros(length), columns, basis, frequency))
-    return nutpie.compile_pymc_model(built, var_names=[*SAMPLED, "basis_weight"])
+    data = example_data(model, max(m, 1))
+    return nutpie.compile_pymc_model(build_model(model, data) if m else build_exact_model(model, data))
 
 
-def _sample(target: Target, data: ModelData, config: InferenceConfig, seed: int) -> "arviz.InferenceData":
-    chosen = {"draws": config.draws, "tune": config.tune, "chains": config.chains, "cores": 1}
+def _sample(target: Target, m: int, c: float, config: InferenceConfig, seed: int) -> tuple["xarray.Dataset", float]:
+    """Draws and the number of divergent transitions."""
+    data = model_data(target, max(m, 1), c)
+    values = data.hilbert() if m else data.exact()
+    chosen: dict[str, Any] = {"draws": config.draws, "tune": config.tune, "chains": config.chains, "cores": 1}
+    chosen["target_accept"] = config.target_accept
     if config.nuts_sampler == "nutpie":
         import nutpie
 
-        compiled = _compiled(target.model, data.frequency.size).with_data(**data.as_dict())
-        return nutpie.sample(
-            compiled,
-            **chosen,
-            seed=seed % 2**32,
-            target_accept=config.target_accept,
-            save_warmup=False,
-            progress_bar=False,
-        )
-    import pymc as pm
+        compiled = _compiled(target.model, m).with_data(**values)
+        idata = nutpie.sample(compiled, **chosen, seed=seed % 2**32, save_warmup=False, progress_bar=False)
+    else:
+        import pymc as pm
 
-    with build_model(target.model, data):
-        return pm.sample(
-            **chosen, random_seed=seed % 2**32, target_accept=config.target_accept, progressbar=False, compute_convergence_checks=False
-        )
+        with build_model(target.model, data) if m else build_exact_model(target.model, data):
+            idata = pm.sample(**chosen, random_seed=seed % 2**32, progressbar=False, compute_convergence_checks=False)
+    return idata["posterior"], float(idata["sample_stats"]["diverging"].sum())
 
 
 def run_chains(target: Target, config: InferenceConfig, seed: int) -> Chains:
-    """Sample, and forecast with the model's own Hilbert-space trend (independent of the Kalman filter)."""
+    """Sample, and forecast with the sampled model's own trend, independently of the Kalman filter."""
     import arviz as az
 
-    m, c = basis_size(target.model, target.length)
-    idata = _sample(target, model_data(target, m, c), config, seed)
-    posterior = idata["posterior"]
-    summary = posterior[SAMPLED]
+    m, c = 0, 1.2
+    if config.nuts_trend == "hilbert":
+        m, c = basis_size(target.model.kernel, target.length, *plausible_lengthscales(target))
+    posterior, divergences = _sample(target, m, c, config, seed)
+    summary = posterior[[*HYPERPARAMETERS, *(LINEAR if m else [])]]
     r_hat = max(float(v.max()) for v in az.rhat(summary).data_vars.values())
     ess = min(float(v.min()) for v in az.ess(summary).data_vars.values())
-    divergences = float(idata["sample_stats"]["diverging"].sum())
     u = np.log(np.stack([posterior[name].values for name in HYPERPARAMETERS], axis=-1))
-    position = np.arange(target.length, target.length + AHEAD)
-    basis, frequency = hilbert_basis(position, target.length, m, c)
-    coefficient = np.concatenate(
-        [posterior["intercept"].values[..., None], posterior["slope"].values[..., None], posterior["fourier"].values], -1
-    )
-    density = _density(target.model, frequency)(np.exp(u[..., 2]).ravel()).reshape(*u.shape[:2], -1)
-    weight = posterior["basis_weight"].values * np.sqrt(density) * np.exp(u[..., 1:2])
-    mean = coefficient @ target.design(position[0], position[-1] + 1).T + weight @ basis.T
-    return Chains(u, mean, {"r_hat": r_hat, "ess": ess, "divergences": divergences})
+    mean = hilbert_forecast(target, posterior, u, m, c) if m else exact_forecast(target, u)
+    return Chains(u, mean, {"r_hat": r_hat, "ess": ess, "divergences": divergences, "basis": float(m)})
 
 
-def _density(model: ModelConfig, frequency: Floats) -> Any:
-    """S(omega_j; l) as a function of l (n,), shape (n, m)."""
+def hilbert_forecast(target: Target, posterior: "xarray.Dataset", u: Floats, m: int, c: float) -> Floats:
+    """x c + phi(t) sqrt(S) w at the months ahead, for each draw."""
     import pytensor
 
+    position = np.arange(target.length, target.length + AHEAD)
+    basis, frequency = hilbert_basis(position, target.length, m, c)
     ell = pytensor.tensor.dscalar()
-    one = pytensor.function([ell], spectral_density(model, pytensor.tensor.as_tensor(frequency), ell))
-    return lambda lengthscales: np.stack([one(value) for value in lengthscales])
+    density = pytensor.function([ell], spectral_density(target.model, pytensor.tensor.as_tensor(frequency), ell))
+    spectrum = np.stack([density(value) for value in np.exp(u[..., 2]).ravel()]).reshape(*u.shape[:2], m)
+    parts = [np.atleast_3d(posterior[name].values) for name in LINEAR]
+    linear = np.concatenate(parts, axis=-1) @ target.design(position[0], position[-1] + 1).T
+    weight = posterior["basis_weight"].values * np.sqrt(spectrum) * np.exp(u[..., 1:2])
+    return linear + weight @ basis.T
+
+
+def exact_forecast(target: Target, u: Floats) -> Floats:
+    """Kriging with the dense covariance, coefficients included (Rasmussen & Williams 2006, eq. 2.23)."""
+    kept, ahead = np.flatnonzero(target.observed), np.arange(target.length, target.length + AHEAD)
+    x = target.z[kept, 1:] * target.prior_sd
+    x_ahead = target.design(ahead[0], ahead[-1] + 1) * target.prior_sd
+    near = np.abs(kept[:, None] - kept).astype(float)
+    far = np.abs(ahead[:, None] - kept).astype(float)
+    out = np.empty((*u.shape[:2], AHEAD))
+    for index in np.ndindex(*u.shape[:2]):
+        sigma, eta, ell = np.exp(u[index])
+        full = covariance(target.model.kernel, near, eta, ell) + x @ x.T
+        full[np.diag_indices(len(kept))] += sigma**2
+        solved = cho_solve(cho_factor(full, lower=True), target.z[kept, 0])
+        out[index] = (covariance(target.model.kernel, far, eta, ell) + x_ahead @ x.T) @ solved
+    return out
 
 
 def sample_nuts(target: Target, config: InferenceConfig, seed: int) -> Weighted:
@@ -110,6 +131,6 @@ def sample_nuts(target: Target, config: InferenceConfig, seed: int) -> Weighted:
     flat = chains.u.reshape(-1, 3)
     location = flat.mean(axis=0)
     centred = flat - location
-    covariance = np.einsum("si,sj->ij", centred, centred) / len(flat)
-    start = Start(location, Proposal.of(location, covariance))
+    covariance_u = np.einsum("si,sj->ij", centred, centred) / len(flat)
+    start = Start(location, Proposal.of(location, covariance_u))
     return Weighted(target.conditional(u), np.full(len(u), 1 / len(u)), start, dict(chains.diagnostics))

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from retraining.structural import InvalidHorizonError, ModelConfig, Posterior, PosteriorFileError, fit
+
+
+@pytest.fixture(scope="module")
+def posterior(simulated):
+    return fit(simulated(240, missing=0.2, first="1979-12"), ModelConfig(kernel="matern12"), seed=3)
+
+
+def same(a, b):
+    np.testing.assert_array_equal(a.forecast(24).mean, b.forecast(24).mean)
+    np.testing.assert_array_equal(a.forecast(24).quantile([0.05, 0.95]), b.forecast(24).quantile([0.05, 0.95]))
+    np.testing.assert_array_equal(a.forecast(3).draws(50, 1), b.forecast(3).draws(50, 1))
+    np.testing.assert_array_equal(a.in_sample().mean, b.in_sample().mean)
+    for name in ("series_id", "first_month", "last_month", "n_months", "y_mean", "y_sd", "method_used", "diagnostics", "model"):
+        assert getattr(a, name) == getattr(b, name), name
+
+
+def test_file_round_trip_is_exact_and_small(posterior, tmp_path):
+    path = tmp_path / "nested" / "posterior.nc"
+    posterior.save(path)
+    loaded = Posterior.load(path)
+    same(posterior, loaded)
+    np.testing.assert_array_equal(loaded.start.proposal.scale, posterior.start.proposal.scale)
+    assert path.stat().st_size < 64 * 1024
+    assert [p.name for p in path.parent.iterdir()] == ["posterior.nc"]
+
+
+def test_the_file_is_plain_netcdf(posterior, tmp_path):
+    import xarray as xr
+
+    posterior.save(tmp_path / "p.nc")
+    with xr.open_dataset(tmp_path / "p.nc", group="posterior_predictive", engine="h5netcdf") as bands:
+        np.testing.assert_array_equal(bands["month"].values, posterior.series.months.astype("datetime64[ns]"))
+        np.testing.assert_allclose(bands["mean"], posterior.in_sample().mean, rtol=1e-6)
+        low, high = posterior.in_sample().interval(0.8)
+        np.testing.assert_allclose(bands["high"] - bands["low"], high - low, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_inference_data_round_trip(posterior, tmp_path):
+    import arviz as az
+
+    idata = posterior.to_inference_data()
+    assert dict(idata.posterior.sizes) == {"chain": 1, "draw": 1000, "harmonic": 11}
+    assert {"sigma", "amplitude", "lengthscale", "intercept", "slope", "fourier"} == set(idata.posterior.data_vars)
+    mean = posterior.weights @ posterior.theta
+    np.testing.assert_allclose(az.extract(idata)["sigma"].mean(), mean[0], rtol=0.02)
+    same(posterior, Posterior.from_inference_data(idata))
+    idata.to_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")
+    same(posterior, Posterior.load(tmp_path / "idata.nc"))
+    same(posterior, Posterior.from_inference_data(az.from_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")))
+
+
+def test_a_foreign_file_is_named(tmp_path):
+    (tmp_path / "x.nc").write_bytes(b"no")
+    with pytest.raises(PosteriorFileError, match=r"x\.nc"):
+        Posterior.load(tmp_path / "x.nc")
+    with pytest.raises(FileNotFoundError):
+        Posterior.load(tmp_path / "absent.nc")
+
+
+@pytest.mark.parametrize("n_ahead", [0, 601, -1])
+def test_horizon_bounds(posterior, n_ahead):
+    with pytest.raises(InvalidHorizonError):
+        posterior.forecast(n_ahead)
+
+
+def test_fifty_years_ahead(posterior):
+    forecast = posterior.forecast(600)
+    assert np.isfinite(forecast.mean).all() and (np.diff(forecast.sd[-12:]) > -1e-3).all()
