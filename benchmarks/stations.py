@@ -1,0 +1,38 @@
+"""The real stations as series, for benchmarks and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from retraining.pipelines.climate_brazil.processing import to_series
+from retraining.pipelines.climate_brazil.stations import CSV_ARGS, parse_station
+from retraining.structural import Series
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def real_stations() -> dict[str, Series]:
+    """Series by id, °C; ends with a clear message where the files are absent."""
+    data = Path(os.environ.get("RETRAINING_TEST_DATA") or ROOT.parent / "shared" / "data")
+    files = sorted((data / "stations").glob("station_*.csv"))
+    if not files:
+        sys.exit(f"No station files under {data / 'stations'}: set RETRAINING_TEST_DATA to the folder that holds stations/")
+    series = {}
+    for file in files:
+        name = file.stem.removeprefix("station_")
+        series[name] = to_series(parse_station(pl.read_csv(file, **CSV_ARGS), file=file.name, series=name), name)
+    return series
+
+
+def origin(series: Series, month: str, n_ahead: int = 12) -> tuple[Series, np.ndarray]:
+    """The series up to and including `month`, and the `n_ahead` months after it (NaN = missing or not there)."""
+    length = int((np.datetime64(month, "M") - series.first_month).astype(int)) + 1
+    actual = np.full(n_ahead, np.nan)
+    after = series.values[length : length + n_ahead]
+    actual[: len(after)] = after
+    return Series(series.id, series.first_month, series.values[:length]), actual
