@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import TypeVar
 
-from tracked_kedro.names import DAG_ID_TAG, DAG_RUN_ID_TAG
+from tracked_kedro.names import DAG_ID_TAG, DAG_RUN_ID_TAG, FAILED_TASKS_TAG
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+
+# A call that raced with ours shows its run within this time.
+_SETTLE_SECONDS = 0.5
 
 
 def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tags: Mapping[str, str]) -> str:
     """Find or create the parent run of a DAG run and mark it RUNNING.
 
-    A run is found by its tags first, so that a repeated or retried call makes no second one; should two
-    calls have raced, both settle on the older run.
+    A run is found by its tags first, so that a repeated or retried call makes no second one; calls that race
+    settle on the oldest run, and each deletes its own where that is another.
 
     Returns:
         Id of the parent run.
@@ -29,6 +34,8 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     if not found:
         identity = {DAG_ID_TAG: dag_id, DAG_RUN_ID_TAG: dag_run_id}
         created = client.create_run(experiment_id, run_name=name, tags={**tags, **identity})
+        # MLflow has no "create unless it exists": a run may begin earlier than ours and yet become visible later.
+        time.sleep(_SETTLE_SECONDS)
         found = _parents(client, experiment_id, dag_id, dag_run_id) or [created]
         if found[0].info.run_id != created.info.run_id:
             client.delete_run(created.info.run_id)
@@ -40,23 +47,34 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
 
 def _parents(client, experiment_id: str, dag_id: str, dag_run_id: str):
     query = f"tags.`{DAG_ID_TAG}` = '{dag_id}' AND tags.`{DAG_RUN_ID_TAG}` = '{dag_run_id}'"
-    return client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC"])
+    return client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC", "attributes.run_id ASC"])
 
 
-def close_parent(run_id: str, status: str, tags: Mapping[str, str]) -> None:
-    """Give the parent its final status, and end children that were left open with the same one."""
+def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
+    """Give the parent its final status: FAILED where tasks failed, naming them in a tag, else FINISHED.
+
+    Children that are still open become FAILED in either case: nobody finished them.
+    """
     from mlflow.tracking import MlflowClient
-    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     client = MlflowClient()
     run = client.get_run(run_id)
-    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' AND attributes.status = 'RUNNING'"
-    for child in client.search_runs([run.info.experiment_id], query):
-        log.warning("Child run %s was left open and is now %s", child.info.run_id, status)
-        client.set_terminated(child.info.run_id, status)
-    for key, value in tags.items():
-        client.set_tag(run_id, key, value)
-    client.set_terminated(run_id, status)
+    while children := _open_children(client, run):
+        for child in children:
+            log.warning("Child run %s was left open and is now FAILED", child.info.run_id)
+            client.set_terminated(child.info.run_id, "FAILED")
+    if failed_tasks:
+        client.set_tag(run_id, FAILED_TASKS_TAG, ", ".join(failed_tasks))
+    elif FAILED_TASKS_TAG in run.data.tags:
+        client.delete_tag(run_id, FAILED_TASKS_TAG)
+    client.set_terminated(run_id, "FAILED" if failed_tasks else "FINISHED")
+
+
+def _open_children(client, parent):
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'RUNNING'"
+    return client.search_runs([parent.info.experiment_id], query)
 
 
 def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
@@ -65,13 +83,18 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
     The active run is a matter of the thread: when this one ends nothing leaks into the next task of the
     process, and MLflow's exit hook finds nothing to end. Without an id, `work` runs untracked.
     """
+    outcome: Future[Result] = Future()
 
-    def resumed() -> Result:
-        if run_id is not None:
-            import mlflow
+    def resumed() -> None:
+        try:
+            if run_id is not None:
+                import mlflow
 
-            mlflow.start_run(run_id=run_id)
-        return work()
+                mlflow.start_run(run_id=run_id)
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            outcome.set_exception(error)
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="kedro") as executor:
-        return executor.submit(resumed).result()
+    # A daemon, and no executor that is waited for: the task's time-out, a signal to the main thread, must end it.
+    threading.Thread(target=resumed, name="kedro", daemon=True).start()
+    return outcome.result()

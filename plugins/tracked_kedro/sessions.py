@@ -33,9 +33,7 @@ class Session:
         os.environ.pop("MLFLOW_RUN_ID", None)
         path = project_path()
         bootstrap_project(path)
-        with KedroSession.create(
-            project_path=path, runtime_params=self.runtime_params, save_on_close=False
-        ) as session:
+        with KedroSession.create(project_path=path, runtime_params=self.runtime_params, save_on_close=False) as session:
             yield session
 
     def load_context(self):

@@ -6,31 +6,27 @@ import logging
 import math
 import os
 import re
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, conf, get_current_context, task
+from airflow.sdk import conf, get_current_context, task
 
 from tracked_kedro import names, runs
-from tracked_kedro.errors import PermanentError, UnavailableError, classified
+from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.month import cutoff_of, month_before
+from tracked_kedro.retries import RETRY_POLICY
 from tracked_kedro.sessions import Session, nested
 
-log = logging.getLogger(__name__)
+__all__ = ["RETRY_POLICY", "close_run", "list_shards", "open_run", "run_nodes", "run_shard"]
 
-#: Bad data or configuration fails at once; an unavailable server is asked again, later each time.
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(PermanentError, RetryAction.FAIL, reason="the same input would fail again"),
-        RetryRule(UnavailableError, RetryAction.RETRY, retry_delay=timedelta(seconds=60), reason="no answer"),
-    ]
-)
+log = logging.getLogger(__name__)
 
 
 @task
 def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> str | None:
     """Open the parent MLflow run of this DAG run; its id is this task's XCom value (None: tracking is off)."""
-    _refuse_unknown_parameters(context)
+    _guarded(lambda: _refuse_unknown_parameters(context))
     session = _session(pipeline, parameters, context)
 
     def opened() -> str | None:
@@ -38,13 +34,17 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
         if not kedro.params.get(names.USE_MLFLOW, True):
             log.info("use_mlflow is false: nothing will be tracked")
             return None
+        if pipeline in (kedro.mlflow.tracking.disable_tracking.pipelines or []):
+            log.info("mlflow.yml disables tracking of %s: nothing will be tracked", pipeline)
+            return None
         experiment = kedro.mlflow.tracking.experiment._experiment
         cutoff = _cutoff(context)
         dag_run = context["dag_run"]
         name = f"{pipeline} {month_before(cutoff)}"
         return runs.open_parent(experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, _tags(session, context))
 
-    run_id = _guarded(lambda: runs.in_parent(None, opened))
+    with _few_attempts():
+        run_id = _guarded(lambda: runs.in_parent(None, opened))
     log.info("parent_run_id=%s", run_id)
     return run_id
 
@@ -57,9 +57,7 @@ def run_nodes(*, pipeline: str, parameters: dict[str, str], nodes: list[str], **
 
 
 @task
-def list_shards(
-    *, pipeline: str, parameters: dict[str, str], keys: str, size: str, **context: Any
-) -> list[list[str]]:
+def list_shards(*, pipeline: str, parameters: dict[str, str], keys: str, size: str, **context: Any) -> list[list[str]]:
     """Split the keys that the dataset `keys` lists into shards of as many as the DAG parameter `size` says."""
     session = _session(pipeline, parameters, context)
     found = _guarded(lambda: runs.in_parent(_parent(context), lambda: session.load_dataset(keys)))
@@ -72,12 +70,12 @@ def list_shards(
 
 
 @task
-def run_shard(
-    *, pipeline: str, parameters: dict[str, str], namespace: str, shard: list[str], **context: Any
-) -> None:
+def run_shard(*, pipeline: str, parameters: dict[str, str], namespace: str, shard: list[str], **context: Any) -> None:
     """Run a Kedro namespace for one shard of keys inside the parent run."""
     # The template of the task's name is rendered from the context that Airflow holds, not from our copy.
-    get_current_context()["shard_label"] = ", ".join(shard) if len(shard) <= 5 else f"{shard[0]} … {shard[-1]} ({len(shard)})"
+    cast(Any, get_current_context())["shard_label"] = (
+        ", ".join(shard) if len(shard) <= 5 else f"{shard[0]} … {shard[-1]} ({len(shard)})"
+    )
     session = _session(pipeline, parameters, context, {names.SHARD: list(shard)})
     _guarded(lambda: runs.in_parent(_parent(context), lambda: session.run(namespace=namespace)))
 
@@ -94,18 +92,17 @@ def close_run(**context: Any) -> None:
     failed = sorted(key for key, state in states.items() if state in ("failed", "upstream_failed"))
     run_id = _parent(context)
     if run_id is not None:
-        status, tags = ("FAILED", {names.FAILED_TASKS_TAG: ", ".join(failed)}) if failed else ("FINISHED", {})
-        _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, status, tags)))
+        _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, failed)))
     log.info("parent_run_id=%s closed, failed tasks: %s", run_id, ", ".join(failed) or "none")
     if failed:
         raise PermanentError(f"Tasks failed: {', '.join(failed)}; see their logs")
 
 
-def _session(
-    pipeline: str, parameters: dict[str, str], context: Any, extra: dict[str, Any] | None = None
-) -> Session:
+def _session(pipeline: str, parameters: dict[str, str], context: Any, extra: dict[str, Any] | None = None) -> Session:
     """The Kedro session of this DAG run: its parameters under their Kedro names, its month, its own data folder."""
-    values = {parameters[key]: value for key, value in context["params"].items() if key in parameters and value is not None}
+    values = {
+        parameters[key]: value for key, value in context["params"].items() if key in parameters and value is not None
+    }
     if names.CUTOFF in parameters:
         values[parameters[names.CUTOFF]] = _guarded(lambda: _cutoff(context)).isoformat()
     run_key = re.sub(r"[^\w.-]+", "_", context["dag_run"].run_id)
@@ -144,12 +141,28 @@ def _tags(session: Session, context: Any) -> dict[str, str]:
     return {key: str(value) for key, value in tags.items() if value is not None}
 
 
+@contextmanager
+def _few_attempts() -> Iterator[None]:
+    """Ask a tracking server three times at most: it is the first call, and the task's own retries have the patience."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "2"
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+
+
 def _guarded(work):
     """Call `work`; its errors come out as the retry policy wants to see them."""
     try:
         return work()
     except Exception as error:
         seen = classified(error)
+        # On one line, which `make retrain` shows; the traceback is Airflow's to log.
+        log.error("%s", " ".join(str(seen).split()))
         if seen is error:
             raise
         raise seen from error

@@ -1,0 +1,46 @@
+"""When a failed task is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.definitions.retry_policy import RetryDecision
+
+from tracked_kedro.errors import PermanentError, UnavailableError
+
+# `airflow dags test` signs its DAG runs with this name.
+_DAGS_TEST = "dag_test"
+_AT_ONCE = timedelta(seconds=1)
+
+
+class RetryByCause(ExceptionRetryPolicy):
+    """Bad data or configuration fails at once; an unavailable server is asked again later; the rest as the DAG says.
+
+    Under `airflow dags test` a person is waiting: what may work at a second try is tried again at once, and a server
+    that does not answer is reported instead of waited for.
+    """
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
+        """Airflow's question, asked in the task's process."""
+        decision = super().evaluate(exception, try_number, max_tries, context)
+        if not _is_attended(context) or decision.action is RetryAction.FAIL:
+            return decision
+        if isinstance(exception, UnavailableError):
+            return RetryDecision.fail("no answer; `airflow dags test` does not wait for one")
+        return RetryDecision.retry(_AT_ONCE, "`airflow dags test` tries again at once")
+
+
+def _is_attended(context: Any) -> bool:
+    dag_run = (context or {}).get("dag_run")
+    return getattr(dag_run, "triggering_user_name", None) == _DAGS_TEST
+
+
+#: The policy of every generated DAG.
+RETRY_POLICY = RetryByCause(
+    rules=[
+        RetryRule(PermanentError, RetryAction.FAIL, reason="the same input would fail again"),
+        RetryRule(UnavailableError, RetryAction.RETRY, retry_delay=timedelta(seconds=60), reason="no answer"),
+    ]
+)

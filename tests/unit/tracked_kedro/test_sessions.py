@@ -1,0 +1,62 @@
+"""Kedro sessions as tasks open them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from tracked_kedro import runs
+from tracked_kedro.sessions import Session, nested, project_path
+
+# MLflow about classes of its own.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*Any type hint is inferred:UserWarning", "ignore:The specified dataset source:UserWarning"
+)
+
+
+def test_dotted_names_become_the_tree_that_kedro_merges():
+    flat = {"a.b.c": 1, "a.b.d": [2], "a.e": None, "use_mlflow": False}
+    assert nested(flat) == {"a": {"b": {"c": 1, "d": [2]}, "e": None}, "use_mlflow": False}
+
+
+def test_nothing_stays_nothing():
+    assert nested({}) == {}
+
+
+def test_the_project_is_found_beside_the_plugins_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.delenv("KEDRO_PROJECT_PATH", raising=False)
+    assert (project_path() / "conf" / "base" / "airflow.yml").is_file()
+    monkeypatch.setenv("KEDRO_PROJECT_PATH", str(tmp_path))
+    assert project_path() == tmp_path
+
+
+def test_runtime_parameters_reach_kedro_beside_the_configured_ones(var: Path):
+    session = Session("climate_brazil", {"use_mlflow": False, **nested({"climate_brazil.n_ahead": 3})})
+    parameters = session.load_context().params["climate_brazil"]
+    assert parameters["n_ahead"] == 3
+    assert parameters["testing_window"] == 12
+
+
+def test_a_run_id_left_in_the_environment_is_not_joined(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch, write_station
+):
+    """MLflow would resume the run of MLFLOW_RUN_ID instead of the one that was asked for."""
+    experiment = store.create_experiment("climate_brazil")
+    stranger = store.create_run(experiment).info.run_id
+    store.set_terminated(stranger)
+    parent = runs.open_parent(experiment, "climate_brazil", "manual__1", "climate_brazil 2019-10", {})
+    values = {"climate_brazil.stations": str(write_station("belem")), "run_key": "one"}
+    session = Session("climate_brazil", nested(values))
+
+    monkeypatch.setenv("MLFLOW_RUN_ID", stranger)
+    runs.in_parent(parent, lambda: session.run(nodes=["refresh", "process_datasets"]))
+    assert "MLFLOW_RUN_ID" not in os.environ
+
+    assert store.get_run(stranger).data.params == {}
+    assert store.get_run(stranger).info.status == "FINISHED"
+    assert store.get_run(parent).info.status == "RUNNING"
+    assert "climate_brazil.contract.min_months" in store.get_run(parent).data.params
+    assert len(store.search_runs([experiment])) == 2
