@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from retraining.structural import ModelConfig, Series
 from retraining.structural.kernels import covariance
 

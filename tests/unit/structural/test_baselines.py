@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from retraining.structural import Series, TooFewMonthsError, climatology, climatology_trend, seasonal_naive
 
 

@@ -1,10 +1,11 @@
 import pytest
 from pydantic import ValidationError
+
 from retraining.structural import InferenceConfig, ModelConfig
 
 
 def test_harmonics_beyond_half_the_period_are_refused_with_the_reason():
-    with pytest.raises(ValidationError, match="period/2.*aliasing.*harmonics <= 6"):
+    with pytest.raises(ValidationError, match=r"period/2.*aliasing.*harmonics <= 6"):
         ModelConfig(harmonics=7)
 
 
@@ -14,7 +15,10 @@ def test_lengthscale_sigma_depends_on_the_kernel(kernel, expected):
     assert ModelConfig(kernel=kernel, lengthscale_sigma=0.3).lengthscale_sd == 0.3
 
 
-@pytest.mark.parametrize("bad", [{"points": 1000}, {"draws": 0}, {"min_ess": 1000}, {"chain": 4}, {"target_accept": 1.0}])
+BAD = [{"points": 1000}, {"draws": 0}, {"min_ess": 1000}, {"chain": 4}, {"target_accept": 1.0}]
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_inference_bounds(bad):
     with pytest.raises(ValidationError):
         InferenceConfig(**bad)

@@ -1,10 +1,12 @@
 """From a series to its forecast: recovery, agreement of methods, determinism."""
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+
 from retraining.structural import InferenceConfig, InferenceError, ModelConfig, Series, fit, score
 from retraining.structural import fitting as fitting_module
 from retraining.structural.likelihood import Target
@@ -151,20 +153,18 @@ print(*f.mean, *f.quantile([0.1, 0.9]).ravel())
 
 
 def test_processor_types_agree():
-    import os
-
     results = []
     for core in ("Haswell", "Nehalem"):
         environment = {**os.environ, "OPENBLAS_CORETYPE": core, "PYTHONPATH": os.pathsep.join(sys.path)}
-        run = subprocess.run([sys.executable, "-c", CORETYPE], env=environment, capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", CORETYPE]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         results.append(np.array(run.stdout.split(), dtype=float))
     np.testing.assert_allclose(results[0], results[1], atol=1e-6, rtol=0)
 
 
 def test_import_is_light():
-    code = "import sys, retraining.structural; print([m for m in ('pymc', 'arviz', 'pytensor', 'pandas', 'xarray') if m in sys.modules])"
-    import os
-
+    heavy = ("pymc", "arviz", "pytensor", "pandas", "xarray")
+    code = f"import sys, retraining.structural; print([m for m in {heavy} if m in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from retraining.structural import (
     ConstantSeriesError,
     InvalidSeriesError,
@@ -14,7 +15,7 @@ from retraining.structural.trend import tau
 
 
 def test_constant_series_is_refused_by_name():
-    with pytest.raises(ConstantSeriesError, match="'stuck'.*leave the series out"):
+    with pytest.raises(ConstantSeriesError, match=r"'stuck'.*leave the series out"):
         fit(Series("stuck", np.datetime64("2000-01"), np.full(60, 26.6)))
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from retraining.structural import InvalidHorizonError, ModelConfig, Posterior, PosteriorFileError, fit
 
 
@@ -13,7 +14,8 @@ def same(a, b):
     np.testing.assert_array_equal(a.forecast(24).quantile([0.05, 0.95]), b.forecast(24).quantile([0.05, 0.95]))
     np.testing.assert_array_equal(a.forecast(3).draws(50, 1), b.forecast(3).draws(50, 1))
     np.testing.assert_array_equal(a.in_sample().mean, b.in_sample().mean)
-    for name in ("series_id", "first_month", "last_month", "n_months", "y_mean", "y_sd", "method_used", "diagnostics", "model"):
+    names = ("series_id", "first_month", "last_month", "n_months", "y_mean", "y_sd", "method_used")
+    for name in (*names, "diagnostics", "model"):
         assert getattr(a, name) == getattr(b, name), name
 
 
@@ -50,7 +52,10 @@ def test_inference_data_round_trip(posterior, tmp_path):
     same(posterior, Posterior.from_inference_data(idata))
     idata.to_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")
     same(posterior, Posterior.load(tmp_path / "idata.nc"))
-    same(posterior, Posterior.from_inference_data(az.from_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")))
+    same(
+        posterior,
+        Posterior.from_inference_data(az.from_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")),
+    )
 
 
 def test_a_foreign_file_is_named(tmp_path):

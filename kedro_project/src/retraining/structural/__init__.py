@@ -1,10 +1,10 @@
 """Bayesian structural time series for monthly data: exact, fast, audited.
 
-    posterior = fit(Series("station", np.datetime64("1961-01"), values))
-    forecast = posterior.forecast(12)
-    forecast.mean, forecast.quantile([0.1, 0.9]), forecast.interval(0.8), forecast.draws(100)
-    posterior.components(12)
-    score(forecast, actual)
+posterior = fit(Series("station", np.datetime64("1961-01"), values))
+forecast = posterior.forecast(12)
+forecast.mean, forecast.quantile([0.1, 0.9]), forecast.interval(0.8), forecast.draws(100)
+posterior.components(12)
+score(forecast, actual)
 """
 
 from .audit import audit

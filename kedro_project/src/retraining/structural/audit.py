@@ -25,7 +25,9 @@ def audit(
     inference: InferenceConfig | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Differences between the NUTS posterior (dense exact covariance unless `inference` says otherwise) and the fast one.
+    """Differences between the NUTS posterior and the fast one.
+
+    NUTS runs on the dense exact covariance unless `inference` says otherwise.
 
     z_<name>: difference of posterior means of log theta, in Monte Carlo standard errors of both. z_forecast: the
     largest such |z| of the forecast mean over twelve months. shift_<name>: the same differences in posterior
@@ -38,7 +40,9 @@ def audit(
 
     model, inference = model or posterior.model, inference or DEFAULT
     if model != posterior.model or len(series) != len(posterior.series) or series.id != posterior.series_id:
-        raise StructuralError(f"series {series.id!r}: the posterior is of another series or model; audit what was fitted")
+        raise StructuralError(
+            f"series {series.id!r}: the posterior is of another series or model; audit what was fitted"
+        )
     target, given, weights = posterior.target, posterior.conditional, posterior.weights
     chains = run_chains(target, inference, series_seed(seed, f"audit:{series.id}"))
     out: dict[str, float] = {}

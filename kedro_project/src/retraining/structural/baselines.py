@@ -42,7 +42,7 @@ def seasonal_naive(series: Series, n_ahead: int) -> Forecast:
         while position >= len(series) or (position >= 0 and np.isnan(series.values[position])):
             position, years = position - PERIOD, years + 1
         if position < 0:
-            raise TooFewMonthsError(f"series {series.id!r}: a calendar month is never observed; seasonal naive is undefined")
+            raise TooFewMonthsError(f"series {series.id!r}: a calendar month was never observed; leave out the naive")
         mean[h], sd[h] = series.values[position], one_year * np.sqrt(years)
     return _forecast(series, mean, sd)
 

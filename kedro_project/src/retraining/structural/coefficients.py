@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def integrate_out(gram, amplitude, prior_sd):  # type: ignore[no-untyped-def]
+def integrate_out(gram, amplitude, prior_sd):
     """Rasmussen & Williams (2006), section 2.7, with X of full column rank or not.
 
     With G = [y X]^T K^-1 [y X] = gram / eta^2, b = D X^T K^-1 y and A = I + D X^T K^-1 X D = L L^T:

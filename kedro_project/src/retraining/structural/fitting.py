@@ -36,7 +36,8 @@ def fit(
     target = Target.of(series, model)
     own_seed = series_seed(seed, series.id)
     diagnostics: dict[str, float] = {}
-    method, chains = inference.method, 1
+    method: str = inference.method
+    chains = 1
     if inference.method == "marginal":
         sample = sample_marginal(target, inference, own_seed, start)
         diagnostics |= sample.diagnostics

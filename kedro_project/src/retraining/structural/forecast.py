@@ -31,6 +31,7 @@ class Forecast:
 
     @property
     def mean(self) -> Floats:
+        """Exact mean, degC."""
         return np.einsum("s,sh->h", self.weights, self.means)
 
     @property

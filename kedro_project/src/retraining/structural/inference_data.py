@@ -39,12 +39,13 @@ def posterior_draws(posterior: Posterior) -> dict[str, Any]:
 
 
 def to_inference_data(posterior: Posterior) -> "arviz.InferenceData":
+    """Groups of `contents`, with `posterior` and `constant_data` beside them."""
     import arviz as az
     import xarray as xr
 
     groups, attribute = to_contents(posterior)
     month = posterior.series.months.astype("datetime64[ns]")
-    datasets = {}
+    datasets: dict[str, Any] = {}
     for name, arrays in groups.items():
         has_months = any("month" in dims for dims, _ in arrays.values())
         coords: dict[str, Any] = {"month": month} if has_months else {"hyperparameter": list(HYPERPARAMETERS)}
@@ -66,6 +67,7 @@ def to_inference_data(posterior: Posterior) -> "arviz.InferenceData":
 
 
 def from_inference_data(idata: "arviz.InferenceData") -> Posterior:
+    """The posterior again, from the groups it is made of; the draws are not read."""
     if POINTS not in idata.groups() or ATTRIBUTE not in idata[POINTS].attrs:
         raise PosteriorFileError(f"no group {POINTS!r} written by to_inference_data(): fit the series again")
     points = idata[POINTS]

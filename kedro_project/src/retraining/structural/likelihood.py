@@ -50,6 +50,7 @@ class Target:
 
     @classmethod
     def of(cls, series: Series, model: ModelConfig) -> "Target":
+        """Standardise and lay out the design once; theta varies after that."""
         data = standardise(series)
         calendar0 = int(series.first_month.astype("datetime64[M]").astype(np.int64))
         x = design(model, calendar0, len(series), 0, len(series))
@@ -58,10 +59,12 @@ class Target:
 
     @property
     def length(self) -> int:
+        """Training months, observed or not."""
         return int(self.z.shape[0])
 
     @property
     def prior_sd(self) -> Floats:
+        """D, the prior standard deviations of the p coefficients."""
         return prior_sds(self.model)
 
     def design(self, start: int, stop: int) -> Floats:

@@ -39,9 +39,11 @@ class Weighted:
 
     @property
     def u(self) -> Floats:
+        """log theta, (S, 3)."""
         return self.conditional.u
 
     def passes(self, config: InferenceConfig) -> bool:
+        """The gate: are the weights reliable (k-hat) and even enough (ESS)?"""
         return self.diagnostics["k_hat"] <= config.max_k_hat and self.diagnostics["ess"] >= config.min_ess
 
 
@@ -71,12 +73,14 @@ def hessian(target: Target, u: Floats, step: float = 1e-3) -> Floats:
 
 
 def laplace(target: Target, mode: Floats) -> Proposal:
+    """Proposal at the mode with the inverse Hessian as covariance, slightly widened."""
     values, vectors = np.linalg.eigh(-hessian(target, mode))
     covariance = (vectors / np.maximum(values, 0.1)) @ vectors.T
     return Proposal.of(mode, 1.1 * covariance)
 
 
 def importance_sample(target: Target, start: Start, points: int, rng: np.random.Generator) -> Weighted:
+    """One round: draw, filter, weight, smooth the weights."""
     u = start.proposal.sample(points, rng)
     conditional = target.conditional(u)
     log_ratio = target.log_posterior(u, conditional) - start.proposal.log_density(u)

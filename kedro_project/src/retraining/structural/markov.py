@@ -20,7 +20,7 @@ LOG_EVERY = 8  # products of s are turned into logs before they can overflow
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _filter_lanes(z, observed, transition, noise, lanes, gram, logdet, state, cov):  # type: ignore[no-untyped-def]
+def _filter_lanes(z, observed, transition, noise, lanes, gram, logdet, state, cov):
     n, k = z.shape
     m0, m1, w = np.empty((k, lanes)), np.empty((k, lanes)), np.zeros((4, k, lanes))
     g = np.empty((k, k, lanes))

@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def quadratic_gradient(z, observed, a, da, q):  # type: ignore[no-untyped-def]
+def quadratic_gradient(z, observed, a, da, q):
     """Sum of z_j^T (R + q I)^-1 z_j over the columns j, log|R + q I|, and both derivatives.
 
     Tangents with respect to log q (index 0) and log l (index 1) are carried through the same filter (forward mode).

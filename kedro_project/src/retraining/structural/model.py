@@ -36,9 +36,11 @@ class ModelData:
     frequency: Floats
 
     def hilbert(self) -> dict[str, Floats]:
+        """Data of the sampling form."""
         return {"y": self.y, "columns": self.columns, "phi": self.basis, "omega": self.frequency}
 
     def exact(self) -> dict[str, Floats]:
+        """Data of the exact form."""
         return {"y": self.y, "columns": self.columns, "position": self.position}
 
 
@@ -77,10 +79,12 @@ def hilbert_basis(position: NDArray[Any], length: int, m: int, c: float) -> tupl
     boundary = c * half_span(length)
     frequency = np.arange(1, m + 1) * np.pi / (2 * boundary)
     t = np.asarray(position, dtype=np.float64) - (length - 1) / 2
-    return np.sin((t[:, None] + boundary) * frequency) / np.sqrt(boundary), frequency
+    phi: Floats = np.sin((t[:, None] + boundary) * frequency) / np.sqrt(boundary)
+    return phi, np.asarray(frequency, dtype=np.float64)
 
 
 def model_data(target: Target, m: int, c: float) -> ModelData:
+    """Both forms' data for one series."""
     kept = np.flatnonzero(target.observed)
     basis, frequency = hilbert_basis(kept, target.length, m, c)
     return ModelData(target.z[kept, 0].copy(), target.z[kept, 1:].copy(), kept.astype(float), basis, frequency)
@@ -151,7 +155,8 @@ def build_exact_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
         observed = pm.Data("y", data.y, dims="month")
         sigma, amplitude, lengthscale = _hyperpriors(model)
         linear = columns * prior_sds(model)
-        trend = amplitude**2 * kernel(1, ls=lengthscale)(position[:, None])
+        distance = pt.abs(position[:, None] - position)  # exact zeros: the kernel's own call adds 1e-6 to each
+        trend = amplitude**2 * kernel(1, ls=1.0).full_from_distance(distance / lengthscale)
         covariance = trend + linear @ linear.T + sigma**2 * pt.eye(position.shape[0])
         pm.MvNormal("temperature", mu=pt.zeros_like(observed), cov=covariance, observed=observed, dims="month")
     return built

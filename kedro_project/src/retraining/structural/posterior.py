@@ -19,7 +19,7 @@ from .errors import InvalidHorizonError
 from .forecast import Forecast, systematic
 from .likelihood import Conditional, Target
 from .marginal import Start
-from .predict import draw_paths, observation_rows, predict
+from .predict import components_ahead, draw_paths, predict
 from .series import Series
 from .smooth import Smoothed, smooth
 
@@ -49,10 +49,12 @@ class Posterior:
 
     @property
     def series_id(self) -> str:
+        """Identity of the series."""
         return self.series.id
 
     @property
     def first_month(self) -> np.datetime64:
+        """First training month."""
         return self.series.first_month
 
     @property
@@ -67,14 +69,17 @@ class Posterior:
 
     @property
     def y_mean(self) -> float:
+        """Mean of the observed training months, degC."""
         return self.target.y_mean
 
     @property
     def y_sd(self) -> float:
+        """Standard deviation of the observed training months, degC."""
         return self.target.y_sd
 
     @cached_property
     def target(self) -> Target:
+        """The standardised data and what filters them."""
         return Target.of(self.series, self.model)
 
     @property
@@ -84,17 +89,18 @@ class Posterior:
 
     @cached_property
     def weights(self) -> Floats:
+        """Normalised weights of the points, (S,)."""
         weight = self.raw_weight.astype(np.float64)
         return weight / weight.sum()
 
     @cached_property
     def conditional(self) -> Conditional:
+        """What is Gaussian given each point."""
         return self.target.conditional(self.log_theta.astype(np.float64))
 
     def forecast(self, n_ahead: int) -> Forecast:
         """Months last_month + 1 ... last_month + n_ahead, degC."""
-        if not 1 <= n_ahead <= MAX_AHEAD:
-            raise InvalidHorizonError(f"series {self.series_id!r}: n_ahead={n_ahead} is not within 1..{MAX_AHEAD} months")
+        self._check_horizon(n_ahead, 1)
         target, given, weights = self.target, self.conditional, self.weights
         mean, sd = predict(target, given, n_ahead)
         months = self.last_month + np.arange(1, n_ahead + 1).astype("timedelta64[M]")
@@ -103,6 +109,12 @@ class Posterior:
             return target.y_mean + target.y_sd * draw_paths(target, given, weights, n_ahead, n, seed)
 
         return Forecast(months, weights, target.y_mean + target.y_sd * mean, target.y_sd * sd, paths)
+
+    def _check_horizon(self, n_ahead: int, least: int) -> None:
+        if not least <= n_ahead <= MAX_AHEAD:
+            raise InvalidHorizonError(
+                f"series {self.series_id!r}: n_ahead={n_ahead} is not within {least}..{MAX_AHEAD} months"
+            )
 
     @cached_property
     def _representative(self) -> Conditional:
@@ -122,8 +134,7 @@ class Posterior:
 
     def components(self, n_ahead: int = 0) -> dict[str, NDArray[Any]]:
         """Posterior mean and sd by month, degC: months, trend, trend_sd, seasonality (around 0), seasonality_sd."""
-        if not 0 <= n_ahead <= MAX_AHEAD:
-            raise InvalidHorizonError(f"series {self.series_id!r}: n_ahead={n_ahead} is not within 0..{MAX_AHEAD} months")
+        self._check_horizon(n_ahead, 0)
         smoothed, target, given = self._smoothed, self.target, self._representative
         parts = [smoothed.trend_mean, smoothed.trend_sd, smoothed.seasonality_mean, smoothed.seasonality_sd]
         if n_ahead:
@@ -132,7 +143,7 @@ class Posterior:
         out: dict[str, NDArray[Any]] = {
             "months": self.first_month + np.arange(target.length + n_ahead).astype("timedelta64[M]")
         }
-        for name, mean, sd, offset in (("trend", *parts[:2], self.y_mean), ("seasonality", *parts[2:], 0.0)):
+        for name, (mean, sd), offset in (("trend", parts[:2], self.y_mean), ("seasonality", parts[2:], 0.0)):
             out[name] = offset + self.y_sd * mean.mean(axis=0)
             out[f"{name}_sd"] = self.y_sd * np.sqrt((sd**2).mean(axis=0) + mean.var(axis=0))
         return out
@@ -145,6 +156,7 @@ class Posterior:
 
     @classmethod
     def from_inference_data(cls, idata: "arviz.InferenceData") -> "Posterior":
+        """Inverse of `to_inference_data`."""
         from .inference_data import from_inference_data
 
         return from_inference_data(idata)
@@ -157,25 +169,7 @@ class Posterior:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Posterior":
+        """Inverse of `save`; also reads an InferenceData stored by ArviZ."""
         from .storage import load
 
         return load(path)
-
-
-def components_ahead(target: Target, given: Conditional, n_ahead: int) -> list[Floats]:
-    """Trend mean and sd, seasonality mean and sd, standardised, (S, H) each."""
-    from .predict import trend_variance
-
-    x = target.design(target.length, target.length + n_ahead)
-    level = np.zeros_like(x)
-    level[:, :2] = x[:, :2]
-    rows = observation_rows(target, given.u, n_ahead)
-    seen = np.einsum("hsi,sik->shk", rows, given.state)
-    out: list[Floats] = []
-    for columns, f, variance in (
-        (level - seen[:, :, 1:], seen[:, :, 0], trend_variance(given, rows)),
-        (np.broadcast_to(x - level, (len(given.u), *x.shape)), 0.0, 0.0),
-    ):
-        out.append(np.einsum("shp,sp->sh", columns, given.mean) + f)
-        out.append(np.sqrt((np.einsum("shp,sqp->shq", columns, given.root) ** 2).sum(axis=-1) + variance))
-    return out

@@ -44,6 +44,23 @@ def trend_variance(given: Conditional, rows: Floats) -> Floats:
     return np.exp(2 * given.u[:, 1:2]) * unit
 
 
+def components_ahead(target: Target, given: Conditional, n_ahead: int) -> list[Floats]:
+    """Trend mean and sd, seasonality mean and sd, standardised, (S, H) each."""
+    x = target.design(target.length, target.length + n_ahead)
+    level = np.zeros_like(x)
+    level[:, :2] = x[:, :2]
+    rows = observation_rows(target, given.u, n_ahead)
+    seen = np.einsum("hsi,sik->shk", rows, given.state)
+    out: list[Floats] = []
+    for columns, f, variance in (
+        (level - seen[:, :, 1:], seen[:, :, 0], trend_variance(given, rows)),
+        (np.broadcast_to(x - level, (len(given.u), *x.shape)), 0.0, 0.0),
+    ):
+        out.append(np.einsum("shp,sp->sh", columns, given.mean) + f)
+        out.append(np.sqrt((np.einsum("shp,sqp->shq", columns, given.root) ** 2).sum(axis=-1) + variance))
+    return out
+
+
 def draw_coefficients(given: Conditional, component: NDArray[np.int64], rng: np.random.Generator) -> Floats:
     """Exact draws from p(c | theta, y), one for each entry of `component`; (n, p)."""
     noise = rng.standard_normal((component.size, given.mean.shape[1]))
@@ -58,7 +75,11 @@ def draw_paths(target: Target, given: Conditional, weights: Floats, n_ahead: int
     u, state, cov = given.u[component], given.state[component], given.cov[component]
     sigma, eta = np.exp(u[:, 0]), np.exp(u[:, 1])
     a = transition(target.model.kernel, np.exp(u[:, 2]))
-    noise = 1 - a[:, 0] ** 2 - a[:, 1] ** 2, -a[:, 0] * a[:, 2] - a[:, 1] * a[:, 3], 1 - a[:, 2] ** 2 - a[:, 3] ** 2
+    noise = (
+        1 - a[:, 0] ** 2 - a[:, 1] ** 2,
+        -a[:, 0] * a[:, 2] - a[:, 1] * a[:, 3],
+        1 - a[:, 2] ** 2 - a[:, 3] ** 2,
+    )
     centre = state[:, :, 0] - np.einsum("nik,nk->ni", state[:, :, 1:], c)
     f = centre + eta[:, None] * _bivariate(cov[:, 0], cov[:, 1], cov[:, 2], rng)
     level = c @ target.design(target.length, target.length + n_ahead).T

@@ -37,6 +37,7 @@ class Proposal:
         return u.astype(np.float32).astype(np.float64)
 
     def log_density(self, u: Floats) -> Floats:
+        """Log density of the Student-t at each row of u (S, 3)."""
         d, nu = 3, DEGREES
         inverse = np.linalg.inv(self.scale)
         square = (np.einsum("ij,sj->si", inverse, u - self.location) ** 2).sum(axis=1)

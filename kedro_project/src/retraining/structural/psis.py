@@ -34,7 +34,7 @@ def smooth_log_weights(log_ratio: Floats) -> tuple[Floats, float]:
         k_hat, scale = fit_generalised_pareto(excess)
         if np.isfinite(k_hat):
             rank = (np.arange(1, index.size + 1) - 0.5) / index.size
-            quantile = -scale * np.log1p(-rank) if abs(k_hat) < 1e-12 else scale * np.expm1(-k_hat * np.log1p(-rank)) / k_hat
+            quantile = scale * np.expm1(-k_hat * np.log1p(-rank)) / k_hat
             shifted = shifted.copy()
             shifted[index] = np.minimum(np.log(quantile + np.exp(cutoff)), 0.0)
     return shifted - np.log(np.exp(shifted).sum()), float(k_hat)

@@ -27,12 +27,10 @@ class Series:
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float64)
         if values.ndim != 1 or values.size == 0:
-            raise InvalidSeriesError(
-                f"series {self.id!r}: values must be one number a month, got shape {values.shape}"
-            )
+            raise InvalidSeriesError(f"series {self.id!r}: values must be one number a month, got shape {values.shape}")
         if np.isinf(values).any():
             raise InvalidSeriesError(f"series {self.id!r}: infinite values; mark missing months with NaN")
-        first = np.datetime64(self.first_month, "M")
+        first = np.datetime64(str(self.first_month), "M")
         if np.isnat(first):
             raise InvalidSeriesError(f"series {self.id!r}: first_month is not a date; give a month like 1961-01")
         values.setflags(write=False)
@@ -44,19 +42,23 @@ class Series:
 
     @property
     def last_month(self) -> np.datetime64:
+        """Month of the last value, observed or not."""
         return self.first_month + np.timedelta64(len(self) - 1, "M")
 
     @property
     def months(self) -> Months:
+        """Every month from the first to the last."""
         return self.first_month + np.arange(len(self)).astype("timedelta64[M]")
 
     @property
     def observed(self) -> NDArray[np.bool_]:
+        """Which months have a value."""
         return ~np.isnan(self.values)
 
     def until(self, last_month: np.datetime64 | str) -> "Series":
         """The part up to and including `last_month`, for rolling origins."""
-        length = int((np.datetime64(last_month, "M") - self.first_month).astype(int)) + 1
+        end = np.datetime64(str(last_month), "M")
+        length = int((end - self.first_month).astype(int)) + 1
         if not 1 <= length <= len(self):
             raise InvalidSeriesError(
                 f"series {self.id!r}: {last_month} is outside {self.first_month}..{self.last_month}"

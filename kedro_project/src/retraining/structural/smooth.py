@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def smooth_columns(z, observed, a, q):  # type: ignore[no-untyped-def]
+def smooth_columns(z, observed, a, q):
     """E[f | column] for each column of z (n, k), and var[f]; one theta, units of eta^2.
 
     de Jong (1989): f_t = a_t + P_t r_{t-1} with r_{t-1} = H' v_t / s_t + L_t' r_t, var = P_t - P_t N_{t-1} P_t.

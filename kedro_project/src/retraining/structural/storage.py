@@ -33,9 +33,8 @@ def save(posterior: Posterior, path: str | PathLike[str]) -> None:
                     for dim, size in zip(dims, values.shape, strict=True):
                         if dim not in group.dimensions:
                             group.dimensions[dim] = size
-                    group.create_variable(
-                        variable, dims, values.dtype, data=values, compression="gzip", shuffle=True, chunks=values.shape
-                    )
+                    packing = {"compression": "gzip", "shuffle": True, "chunks": values.shape}
+                    group.create_variable(variable, dims, values.dtype, data=values, **packing)
                 if "month" in group.dimensions:
                     days = posterior.series.months.astype("datetime64[D]").astype(np.int32)
                     month = group.create_variable("month", ("month",), days.dtype, data=days)
@@ -45,8 +44,8 @@ def save(posterior: Posterior, path: str | PathLike[str]) -> None:
                     attribute if name == POINTS else posterior.series_id
                 )
             file.groups[POINTS].attrs["hyperparameters"] = " ".join(HYPERPARAMETERS)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -60,9 +59,12 @@ def load(path: str | PathLike[str]) -> Posterior:
         with h5netcdf.File(path, "r") as file:
             points, data = file.groups[POINTS], file.groups[DATA]
             attribute = points.attrs[ATTRIBUTE]
-            arrays = [points.variables["log_theta"][...], points.variables["weight"][...], data.variables["temperature"][...]]
+            log_theta, weight = points.variables["log_theta"][...], points.variables["weight"][...]
+            values = data.variables["temperature"][...]
     except FileNotFoundError:
         raise
     except (OSError, KeyError, AttributeError) as error:
-        raise PosteriorFileError(f"{os.fspath(path)!r} is not a stored posterior ({error}); fit the series again") from error
-    return from_contents(*arrays, attribute if isinstance(attribute, str) else bytes(attribute).decode())
+        raise PosteriorFileError(
+            f"{os.fspath(path)!r} is not a stored posterior ({error}); fit the series again"
+        ) from error
+    return from_contents(log_theta, weight, values, attribute)

@@ -23,6 +23,7 @@ def design(model: ModelConfig, calendar0: int, length: int, start: int, stop: in
 
 
 def column_labels(model: ModelConfig) -> list[str]:
+    """Names of the design's columns."""
     return ["intercept", "slope", *fourier_labels(model.period, model.harmonics)]
 
 
