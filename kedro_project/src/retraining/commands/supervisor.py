@@ -72,9 +72,9 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End every session, the first server's last: the others report to it what they leave undone."""
-        first, *others = self._processes.values()
-        _end(others)
-        _end([first])
+        servers = list(self._processes.values())
+        _end(servers[1:])
+        _end(servers[:1])
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
