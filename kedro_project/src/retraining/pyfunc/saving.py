@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
+import warnings
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from retraining.structural import Posterior
 _CODE = Path(__file__).with_name("series_model.py")
 _PACKAGE = Path(__file__).resolve().parents[1]
 # What loading and forecasting import, and nothing else; versions are those of this environment.
-_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scipy", "h5netcdf", "pydantic")
+_REQUIREMENTS = ("mlflow", "numpy", "numba", "pandas", "scipy", "h5netcdf", "pydantic")
 
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.integer, "n_ahead")]),
@@ -32,14 +33,22 @@ SIGNATURE = ModelSignature(
 )
 
 
-def save_series_model(posterior: Posterior, path: Path) -> None:
-    """Write the pyfunc model of one series to the folder `path`, which must not exist yet."""
+def posterior_file(posterior: Posterior) -> bytes:
+    """The posterior as a NetCDF file; made once where a run and its model both keep it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "posterior.nc"
+        posterior.save(path)
+        return path.read_bytes()
+
+
+def save_series_model(posterior: bytes, path: Path) -> None:
+    """Write the pyfunc model of one series, given its posterior's file, to the folder `path`, which must not exist."""
     path.mkdir(parents=True)
     for name, content in _template().items():
         target = path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    posterior.save(path / "artifacts" / "posterior.nc")
+    (path / "artifacts" / "posterior.nc").write_bytes(posterior)
 
 
 @cache
@@ -48,7 +57,9 @@ def _template() -> dict[str, bytes]:
 
     Kept in memory, because an Airflow task ends without the clean-up that would remove a temporary folder.
     """
-    with tempfile.TemporaryDirectory(prefix="series_model_") as name:
+    with tempfile.TemporaryDirectory(prefix="series_model_") as name, warnings.catch_warnings():
+        # The signature is declared, so that no example is needed; one would cost two files a model.
+        warnings.filterwarnings("ignore", ".*An input example was not provided")
         folder = Path(name)
         (folder / "posterior.nc").touch()
         _write_package(folder / "retraining.zip")

@@ -10,6 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 SERIES_TAG = "series"
 FINGERPRINT_TAG = "fingerprint"
+FAILURE_TAG = "failure"
 _PAGE = 1000
 
 
@@ -46,6 +47,8 @@ class ChildRuns:
         if earlier is not None:
             if earlier.data.tags.get(FINGERPRINT_TAG) == fingerprint:
                 self.client.update_run(earlier.info.run_id, status="RUNNING")
+                if FAILURE_TAG in earlier.data.tags:
+                    self.client.delete_tag(earlier.info.run_id, FAILURE_TAG)
                 return earlier.info.run_id
             self.client.delete_run(earlier.info.run_id)
         tags = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import warnings
 from typing import Any
 
 import mlflow
@@ -48,6 +49,8 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
     def __init__(self, dataset: dict[str, Any], name: str, context: str = "training") -> None:
         kind, arguments = parse_dataset_definition(dataset)
         self._dataset = kind(**arguments)
+        # As configured: the dataset's own description drops the protocol (s3://).
+        self._source = str(arguments.get("filepath"))
         self._name = name
         self._context = context
         self._logging_activated = True
@@ -56,8 +59,11 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         """Store the table and tell the run about it."""
         self._dataset.save(data)
         if self._logging_activated and mlflow.active_run():
-            source = str(self._dataset._describe().get("filepath"))
-            mlflow.log_input(from_polars(data, source=source, name=self._name), context=self._context)
+            with warnings.catch_warnings():
+                # MLflow registers its local source twice and then wonders which one is meant.
+                warnings.filterwarnings("ignore", ".*can be interpreted in multiple ways")
+                table = from_polars(data, source=self._source, name=self._name)
+            mlflow.log_input(table, context=self._context)
 
     def load(self) -> pl.DataFrame:
         """Read the stored table."""

@@ -14,8 +14,9 @@ from retraining.pipelines.climate_brazil.frames import forecast_frame, observed_
 from retraining.pipelines.climate_brazil.isolation import Failure, each
 from retraining.pipelines.climate_brazil.run_nodes import model_id
 from retraining.pipelines.climate_brazil.series_nodes import Work
-from retraining.pyfunc.saving import save_series_model
+from retraining.pyfunc.saving import posterior_file, save_series_model
 from retraining.structural import Forecast, InferenceConfig, ModelConfig, Posterior
+from retraining.tracking.children import FAILURE_TAG
 from retraining.tracking.series_runs import SeriesRecord
 
 log = logging.getLogger(__name__)
@@ -73,10 +74,12 @@ def record(
         files: dict[str, bytes | Callable[[Path], Any]] = dict(graph) if "model_graph" in keep else {}
         if "forecast_plot" in keep:
             files["figures/forecast.png"] = plot
-        if "posterior" in keep:
-            files["posterior.nc"] = posterior.save
-        if "model" in keep:
-            files["model"] = lambda path: save_series_model(posterior, path)
+        if keep & {"posterior", "model"}:
+            netcdf = posterior_file(posterior)
+            if "posterior" in keep:
+                files["posterior.nc"] = netcdf
+            if "model" in keep:
+                files["model"] = lambda path: save_series_model(netcdf, path)
         diagnostics = {key: value for key, value in posterior.diagnostics.items() if np.isfinite(value)}
         return SeriesRecord(
             label=one.label,
@@ -104,7 +107,7 @@ def record(
         if isinstance(value, Failure):
             reason = f"{value.step}: {value.reason}"
             records[series] = SeriesRecord(
-                one.label, "FAILED", one.fingerprint, {"series": series}, tags={"failure": reason[:4000]}
+                one.label, "FAILED", one.fingerprint, {"series": series}, tags={FAILURE_TAG: reason[:4000]}
             )
             rows[series] = {"series": series, "label": one.label, "status": "failed", "reason": reason}
         else:

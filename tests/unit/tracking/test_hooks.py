@@ -1,0 +1,194 @@
+"""What the hooks do around real Kedro sessions on a real store."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from retraining.config import ParameterError
+from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
+from retraining.tracking.hooks import TrackingHook, TrackingUnavailableError
+
+PROJECT = Path(__file__).resolve().parents[3] / "kedro_project"
+
+
+@pytest.fixture
+def kedro(var: Path, write_station):
+    """A function that runs nodes of a pipeline as `kedro run` does, on two simulated stations."""
+    stations = str(write_station("belem", "rio"))
+
+    def run(pipeline: str = "data_processing", to: str | None = "process_datasets", **parameters: Any) -> None:
+        bootstrap_project(PROJECT)
+        top = {name: parameters.pop(name) for name in ("use_mlflow",) if name in parameters}
+        runtime = {**top, "climate_brazil": {"stations": stations, **parameters}}
+        with KedroSession.create(project_path=PROJECT, runtime_params=runtime) as session:
+            session.run(pipeline_names=[pipeline], to_nodes=[to] if to else None)
+
+    return run
+
+
+def runs(store: MlflowClient) -> list:
+    experiments = [one.experiment_id for one in store.search_experiments()]
+    return store.search_runs(experiments)
+
+
+@pytest.fixture
+def closed_port(var: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A tracking server that nobody runs, and a client that does not try again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
+    return uri
+
+
+def test_a_run_of_its_own_is_finished_with_flat_parameters(store: MlflowClient, kedro) -> None:
+    kedro(contract={"min_months": 130})
+    (run,) = runs(store)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {
+        "climate_brazil.series": "[]",
+        "climate_brazil.cutoff": "None",
+        "climate_brazil.contract.value_range": "[-30.0, 50.0]",
+        "climate_brazil.contract.min_months": "130",
+        "climate_brazil.contract.on_bad_series": "quarantine",
+        "climate_brazil.contract.min_series": "1",
+    }
+    assert {"pipeline_names", "env", "kedro_version", "kedro_command"} <= run.data.tags.keys() | {"env"}
+    assert store.get_experiment(run.info.experiment_id).name == "climate_brazil"
+
+
+def test_an_open_run_is_left_as_it_is(store: MlflowClient, parent, kedro) -> None:
+    store.set_tag(parent.info.run_id, "kedro_command", "owner's")
+    before = store.get_run(parent.info.run_id)
+    kedro()
+    after = store.get_run(parent.info.run_id)
+    assert after.info.status == "RUNNING"
+    assert after.info.run_name == before.info.run_name
+    assert after.data.tags == before.data.tags
+    assert after.data.params["climate_brazil.contract.min_months"] == "120"
+    assert mlflow.active_run().info.run_id == parent.info.run_id
+    assert len(runs(store)) == 1
+
+
+def test_an_error_leaves_an_open_run_as_it_is(store: MlflowClient, parent, kedro) -> None:
+    before = store.get_run(parent.info.run_id).data.tags
+    with pytest.raises(UnknownSeriesError):
+        kedro(series=["atlantis"])
+    after = store.get_run(parent.info.run_id)
+    assert after.info.status == "RUNNING"
+    assert after.data.tags == before
+
+
+# 24 and 240 begin alike, which a comparison of beginnings would take for the same.
+@pytest.mark.parametrize(("first", "second"), [(120, 130), (24, 240)])
+def test_a_parameter_that_changed_is_noted_and_does_not_fail(
+    store: MlflowClient, parent, kedro, first: int, second: int
+) -> None:
+    kedro(contract={"min_months": first})
+    kedro(contract={"min_months": second})
+    run = store.get_run(parent.info.run_id)
+    assert run.info.status == "RUNNING"
+    assert run.data.params["climate_brazil.contract.min_months"] == str(first)
+    changed = {key: value for key, value in run.data.tags.items() if key.startswith("changed_parameter.")}
+    assert changed == {"changed_parameter.climate_brazil.contract.min_months": str(second)}
+
+
+def test_an_error_fails_the_run_and_keeps_the_reason(store: MlflowClient, kedro) -> None:
+    with pytest.raises(UnknownSeriesError):
+        kedro(series=["atlantis"])
+    (run,) = runs(store)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["error_type"] == "UnknownSeriesError"
+    assert "atlantis" in run.data.tags["error_message"]
+    assert mlflow.active_run() is None
+
+
+def test_parameters_are_checked_before_the_server_is_asked(closed_port: str, kedro) -> None:
+    with pytest.raises(ParameterError, match=r"climate_brazil.n_ahead = 0"):
+        kedro(n_ahead=0)
+
+
+def test_use_mlflow_false_makes_not_one_call(closed_port: str, kedro, var: Path) -> None:
+    kedro(to=None, use_mlflow=False)
+    assert (var / "data" / "climate_brazil" / "kedro" / "training_table.parquet").is_file()
+
+
+def test_a_server_that_does_not_answer_is_named(closed_port: str, kedro, var: Path) -> None:
+    with pytest.raises(TrackingUnavailableError, match=rf"{closed_port} \(MLFLOW_TRACKING_URI\).*use_mlflow=false"):
+        kedro()
+    assert not (var / "data").exists()
+
+
+def test_a_pipeline_may_be_exempt_from_tracking(store: MlflowClient, kedro) -> None:
+    kedro("refresh", to=None)
+    assert runs(store) == []
+
+
+def test_an_exempt_pipeline_inside_an_open_run_logs_nothing(store: MlflowClient, parent, kedro) -> None:
+    kedro("refresh", to=None)
+    assert store.get_run(parent.info.run_id).data.params == {}
+
+
+def test_a_deleted_experiment_is_restored(store: MlflowClient, kedro, tmp_path: Path) -> None:
+    experiment = store.create_experiment("climate_brazil", artifact_location=tmp_path.as_uri())
+    store.delete_experiment(experiment)
+    kedro()
+    assert store.get_experiment(experiment).lifecycle_stage == "active"
+    assert [run.info.experiment_id for run in runs(store)] == [experiment]
+
+
+class TestLongParameters:
+    @pytest.fixture
+    def hook(self, parent) -> TrackingHook:
+        hook = TrackingHook()
+        hook._known_params = {}
+        return hook
+
+    def test_truncate(self, store: MlflowClient, parent, hook: TrackingHook) -> None:
+        hook.long_params_strategy = "truncate"
+        for _ in range(2):
+            hook._log_param("long", "x" * 7000)
+        run = store.get_run(parent.info.run_id)
+        assert run.data.params == {"long": "x" * 6000}
+        # Cut, the same value is still the same value to a later task.
+        later = TrackingHook()
+        later._known_params, later.long_params_strategy = dict(run.data.params), "truncate"
+        later._log_param("long", "x" * 7000)
+        assert "changed_parameter.long" not in store.get_run(parent.info.run_id).data.tags
+
+    def test_tag(self, store: MlflowClient, parent, hook: TrackingHook) -> None:
+        hook.long_params_strategy = "tag"
+        hook._log_param("long", "x" * 7000)
+        run = store.get_run(parent.info.run_id)
+        assert run.data.params == {}
+        assert run.data.tags["long"] == "x" * 7000
+
+    def test_fail(self, store: MlflowClient, parent, hook: TrackingHook) -> None:
+        hook.long_params_strategy = "fail"
+        with pytest.raises(ValueError, match="'long' length is 7000"):
+            hook._log_param("long", "x" * 7000)
+
+
+def test_a_store_that_fails_meanwhile_does_not_hide_the_error(
+    store: MlflowClient, kedro, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_batch = MlflowClient.log_batch
+
+    def refuse(self: MlflowClient, *arguments: Any, tags: Any = (), **options: Any) -> None:
+        if any(tag.key == "error_type" for tag in tags):
+            raise MlflowException("the store is gone")
+        log_batch(self, *arguments, tags=tags, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", refuse)
+    with pytest.raises(UnknownSeriesError):
+        kedro(series=["atlantis"])
+    assert "could not be marked FAILED" in caplog.text

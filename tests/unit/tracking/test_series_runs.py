@@ -1,0 +1,153 @@
+"""One child run per series on a real store: found again by tag, resumed when the work is the same, never duplicated."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+from kedro.io import DataCatalog, DatasetError
+from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from retraining.tracking import children
+from retraining.tracking.children import ChildRuns
+from retraining.tracking.series_runs import MlflowSeriesRunsDataset, SeriesRecord
+
+
+def record(label: str = "Belém", status: str = "FINISHED", fingerprint: str = "f1", **more) -> SeriesRecord:
+    return SeriesRecord(label, status, fingerprint, **more)
+
+
+def children_of(store: MlflowClient, parent) -> list[Run]:
+    return store.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+
+
+def done_values(store: MlflowClient, parent) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in store.get_metric_history(parent.info.run_id, "series_done")]
+
+
+def test_a_record_becomes_a_nested_run_with_all_that_it_holds(store: MlflowClient, parent) -> None:
+    def write_folder(path: Path) -> None:
+        path.mkdir()
+        (path / "MLmodel").write_text("x")
+
+    full = record(
+        parameters={"series": "belem", "y_mean": 26.5, "note": "x" * 7000},
+        metrics={"rmse": 0.5, "crps": 0.25},
+        tags={"method_used": "marginal"},
+        files={"figures/forecast.png": b"png", "model": write_folder},
+    )
+    MlflowSeriesRunsDataset().save({"belem": full})
+
+    (run,) = children_of(store, parent)
+    assert run.info.run_name == "Belém"
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"series": "belem", "y_mean": "26.5", "note": "x" * 6000}
+    assert run.data.metrics == {"rmse": 0.5, "crps": 0.25}
+    tags = {"series": "belem", "fingerprint": "f1", "method_used": "marginal"}
+    assert tags.items() <= run.data.tags.items()
+    assert [file.path for file in store.list_artifacts(run.info.run_id)] == ["figures", "model"]
+    image = Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/figures/forecast.png"))
+    assert image.read_bytes() == b"png"
+    assert [file.path for file in store.list_artifacts(run.info.run_id, "model")] == ["model/MLmodel"]
+
+
+def test_the_parent_stays_active_and_running(store: MlflowClient, parent) -> None:
+    MlflowSeriesRunsDataset().save({"belem": record(), "rio": record("Rio", "FAILED")})
+    assert mlflow.active_run().info.run_id == parent.info.run_id
+    assert store.get_run(parent.info.run_id).info.status == "RUNNING"
+
+
+def test_each_series_has_its_own_status(store: MlflowClient, parent) -> None:
+    failed = record("Rio", "FAILED", tags={"failure": "train: ValueError: constant"})
+    MlflowSeriesRunsDataset().save({"belem": record(), "rio": failed})
+    runs = {run.info.run_name: run for run in children_of(store, parent)}
+    assert {name: run.info.status for name, run in runs.items()} == {"Belém": "FINISHED", "Rio": "FAILED"}
+    assert runs["Rio"].data.tags["failure"] == "train: ValueError: constant"
+    # Only what is finished counts as done.
+    assert MlflowSeriesRunsDataset().load() == {"belem": "f1"}
+
+
+def test_the_same_work_resumes_its_run(store: MlflowClient, parent) -> None:
+    MlflowSeriesRunsDataset().save({"belem": record(status="FAILED", parameters={"series": "belem"})})
+    (before,) = children_of(store, parent)
+    MlflowSeriesRunsDataset().save({"belem": record(parameters={"series": "belem"}, metrics={"rmse": 0.5})})
+    (after,) = children_of(store, parent)
+    assert after.info.run_id == before.info.run_id
+    assert after.info.status == "FINISHED"
+    assert after.data.metrics == {"rmse": 0.5}
+
+
+def test_other_work_deletes_the_old_run_and_makes_a_new_one(store: MlflowClient, parent) -> None:
+    MlflowSeriesRunsDataset().save({"belem": record(parameters={"y_mean": 1})})
+    (old,) = children_of(store, parent)
+    MlflowSeriesRunsDataset().save({"belem": record(fingerprint="f2", parameters={"y_mean": 2})})
+    (new,) = children_of(store, parent)
+    assert new.info.run_id != old.info.run_id
+    assert new.data.params["y_mean"] == "2"
+    assert store.get_run(old.info.run_id).info.lifecycle_stage == "deleted"
+    assert MlflowSeriesRunsDataset().load() == {"belem": "f2"}
+
+
+def test_a_failed_series_that_is_retried_drops_the_note_of_its_failure(store: MlflowClient, parent) -> None:
+    MlflowSeriesRunsDataset().save({"belem": record(status="FAILED", tags={"failure": "train: no"})})
+    MlflowSeriesRunsDataset().save({"belem": record()})
+    (run,) = children_of(store, parent)
+    assert "failure" not in run.data.tags
+
+
+def test_children_of_another_parent_are_not_seen(store: MlflowClient, parent) -> None:
+    MlflowSeriesRunsDataset().save({"belem": record()})
+    mlflow.end_run()
+    with mlflow.start_run(experiment_id=parent.info.experiment_id):
+        assert MlflowSeriesRunsDataset().load() == {}
+        MlflowSeriesRunsDataset().save({"belem": record(fingerprint="f2")})
+    (untouched,) = children_of(store, parent)
+    assert untouched.data.tags["fingerprint"] == "f1"
+
+
+def test_switched_off_it_makes_not_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    catalog = DataCatalog({"runs": MlflowSeriesRunsDataset()})
+    # The way kedro-mlflow switches datasets off: by the first letters of their class.
+    switch_catalog_logging(catalog, False)
+    catalog.save("runs", {"belem": record()})
+    assert catalog.load("runs") == {}
+
+
+def test_without_a_parent_it_says_so(store: MlflowClient) -> None:
+    with pytest.raises(DatasetError, match="No MLflow run is active"):
+        MlflowSeriesRunsDataset().save({"belem": record()})
+
+
+def test_more_children_than_a_page_are_all_found(store: MlflowClient, parent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "_PAGE", 2)
+    names = [f"series {number}" for number in range(5)]
+    MlflowSeriesRunsDataset().save({name: record(name) for name in names})
+    assert set(ChildRuns(store, parent).find()) == set(names)
+    assert set(MlflowSeriesRunsDataset().load()) == set(names)
+    MlflowSeriesRunsDataset().save({name: record(name) for name in names})
+    assert len(children_of(store, parent)) == 5
+
+
+def test_the_parent_tells_how_many_series_are_done(store: MlflowClient, parent) -> None:
+    # Each shard is a task with a dataset of its own.
+    MlflowSeriesRunsDataset().save({"a": record("A"), "b": record("B", "FAILED")})
+    MlflowSeriesRunsDataset().save({"c": record("C"), "d": record("D")})
+    MlflowSeriesRunsDataset().save({"b": record("B")})
+    assert done_values(store, parent) == [(1, 1), (3, 3), (4, 4)]
+    assert store.get_run(parent.info.run_id).data.metrics["series_done"] == 4
+
+
+def test_the_count_costs_one_request_a_shard(store: MlflowClient, parent, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged = []
+    original = MlflowClient.log_metric
+
+    def counted(self, run_id, key, *arguments, **options):
+        logged.append(key)
+        return original(self, run_id, key, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_metric", counted)
+    MlflowSeriesRunsDataset().save({name: record(name) for name in "abcd"})
+    assert logged == ["series_done"]
