@@ -1,0 +1,80 @@
+"""`make dags`: what it renders, and that what is committed is what it renders."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.conftest import ROOT
+
+IMPORT_ERRORS = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+print(json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors}))
+"""
+
+
+def rendered(project: Path, target: Path, environment: dict[str, str]) -> list[Path]:
+    values = {**environment, "PYTHONPATH": f"{ROOT / 'plugins'}:{project / 'src'}", "HOME": str(target.parent)}
+    command = [sys.executable, "-m", "retraining", "render-dags", "--target", str(target)]
+    done = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return sorted(target.iterdir())
+
+
+def dag_bag(folder: Path, environment: dict[str, str]) -> dict:
+    command = [sys.executable, "-c", IMPORT_ERRORS, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_committed_files_are_what_the_template_renders(tmp_path: Path, environment: dict[str, str]):
+    """Byte for byte. If this fails: `make dags`, and commit what it made."""
+    files = rendered(ROOT / "kedro_project", tmp_path / "dags", environment)
+    committed = sorted((ROOT / "dags").glob("*.py"))
+    assert [path.name for path in files] == [path.name for path in committed]
+    for path, known in zip(files, committed, strict=True):
+        assert path.read_bytes() == known.read_bytes(), f"{known.name} is out of date: make dags"
+
+
+def test_airflow_imports_them_without_error(environment: dict[str, str]):
+    found = dag_bag(ROOT / "dags", environment)
+    assert found["errors"] == {}
+    assert [f"{name}_dag.py" for name in found["dags"]] == sorted(path.name for path in (ROOT / "dags").glob("*.py"))
+
+
+def test_beyond_200_series_the_form_has_a_plain_list(tmp_path: Path, environment: dict[str, str]):
+    project = tmp_path / "kedro_project"
+    # The stations' data would only be copied in vain.
+    shutil.copytree(ROOT / "kedro_project", project, ignore=shutil.ignore_patterns("data"))
+    conf = project / "conf" / "base" / "globals.yml"
+    entries = "".join(f"  s{i:03d}: {{label: Station {i}, file: station_s{i:03d}.csv}}\n" for i in range(201))
+    text = re.sub(r"(?m)^(climate_brazil_series:\n)(?:  .*\n)+", rf"\1{entries}", conf.read_text())
+    conf.write_text(text)
+    assert text.count("station_s") == 201
+    rendered(project, tmp_path / "dags", environment)
+    code = (tmp_path / "dags" / "climate_brazil_dag.py").read_text()
+    assert "examples=" not in code
+    assert "values_display=" not in code
+    assert '"s200"' in code  # an unknown id is refused all the same
+    assert dag_bag(tmp_path / "dags", environment) == {"dags": ["climate_brazil"], "errors": {}}
+
+
+@pytest.mark.parametrize("entry", ["'", '"', "\\", "{{ x }}", "São <Luís> & Cia"])
+def test_labels_are_emitted_as_python_literals(entry: str):
+    """The template's only way of writing a value."""
+    import ast
+
+    from jinja2 import Environment
+
+    template = Environment(autoescape=False).from_string("{{ value | pprint }}")
+    assert ast.literal_eval(template.render(value=entry)) == entry
+    macro = (ROOT / "kedro_project" / "templates" / "dag.py.j2").read_text()
+    assert "{% macro literal(value) %}{{ value | pprint }}{% endmacro" in macro
