@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,15 @@ def test_a_foreign_file_is_named(tmp_path):
 def test_horizon_bounds(posterior, n_ahead):
     with pytest.raises(InvalidHorizonError):
         posterior.forecast(n_ahead)
+
+
+def test_a_forecast_can_be_pickled_and_a_posterior_slimmed(posterior):
+    forecast = posterior.forecast(6)
+    again = pickle.loads(pickle.dumps(forecast))
+    np.testing.assert_array_equal(again.draws(20, 3), forecast.draws(20, 3))
+    posterior.forget()
+    assert "conditional" not in posterior.__dict__
+    np.testing.assert_array_equal(posterior.forecast(6).mean, forecast.mean)
 
 
 def test_fifty_years_ahead(posterior):
