@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
@@ -12,6 +13,18 @@ with warnings.catch_warnings():
     # MLflow warns about its own type hints when its pyfunc module is first imported.
     warnings.simplefilter("ignore")
     import mlflow.pyfunc
+
+
+@pytest.fixture(scope="session")
+def posterior():
+    """A posterior of 20 years of made-up months, 25 °C give or take a season."""
+    from retraining.structural import InferenceConfig, ModelConfig, Series, fit
+
+    months = np.arange(240)
+    noise = np.random.default_rng(0).normal(0, 0.5, months.size)
+    values = 25 + 2 * np.sin(2 * np.pi * months / 12) + noise
+    series = Series("made_up", np.datetime64("1990-01"), values)
+    return fit(series, ModelConfig(), InferenceConfig(draws=100, points=512, min_ess=50), seed=1)
 
 
 @pytest.fixture(scope="session")

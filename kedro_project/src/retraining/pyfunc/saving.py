@@ -42,7 +42,7 @@ def posterior_file(posterior: Posterior) -> bytes:
 
 
 def save_series_model(posterior: bytes, path: Path) -> None:
-    """Write the pyfunc model of one series, given its posterior's file, to the folder `path`, which must not exist."""
+    """Write the pyfunc model of one series, given its posterior's file, to the new folder `path`."""
     path.mkdir(parents=True)
     for name, content in _template().items():
         target = path / name

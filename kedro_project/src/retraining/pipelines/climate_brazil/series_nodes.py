@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from retraining import code_version
+from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
 from retraining.pipelines.climate_brazil.isolation import Failure, SeriesFailedError, each, failures
 from retraining.pipelines.climate_brazil.processing import data_digest, to_series
 from retraining.structural import (
@@ -24,6 +26,7 @@ from retraining.structural import (
     ModelConfig,
     Posterior,
     Series,
+    TooFewMonthsError,
     climatology,
     climatology_trend,
     fit,
@@ -77,6 +80,9 @@ def select_series(
     """The series of this shard that are still to be done.
 
     A series is done when its child run is finished with the same fingerprint and its result is stored.
+
+    Raises:
+        UnknownSeriesError: the shard names a series that is not in the tables.
     """
     parameters = {
         "model": model.model_dump(),
@@ -87,6 +93,11 @@ def select_series(
         "code": code_version(),
     }
     known = training["series"].unique(maintain_order=True).to_list()
+    unknown = [series for series in shard if series not in known]
+    if unknown:
+        raise UnknownSeriesError(
+            f"unknown series in this shard: {', '.join(unknown)}; the table has {', '.join(known)}"
+        )
     pending = {}
     for series in shard or known:
         rows = training.filter(pl.col("series") == series)
@@ -123,8 +134,13 @@ def evaluate(work: dict[str, Work], forecasts: dict[str, Any]) -> dict[str, Any]
     def evaluate_one(one: Work, predicted: Forecast) -> dict[str, float]:
         scores = dict(score(predicted, one.actual))
         for name, baseline in BASELINES.items():
-            naive = score(baseline(one.training, len(one.actual)), one.actual)
-            scores |= {f"{metric}_{name}": naive[metric] for metric in ("rmse", "mae", "crps")}
+            try:
+                naive = score(baseline(one.training, len(one.actual)), one.actual)
+            except TooFewMonthsError as error:
+                # A naive model that cannot be made says nothing against this one.
+                log.warning("%s is not compared with %s: %s", one.series, name, error)
+                naive = {}
+            scores |= {f"{metric}_{name}": naive.get(metric, math.nan) for metric in ("rmse", "mae", "crps")}
         scores["skill_vs_seasonal_naive"] = skill(scores["crps"], scores["crps_seasonal_naive"])
         scores["n_scored"] = int(np.isfinite(one.actual).sum())
         return scores
