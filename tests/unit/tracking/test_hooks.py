@@ -8,6 +8,7 @@ import mlflow
 import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -192,3 +193,26 @@ def test_a_store_that_fails_meanwhile_does_not_hide_the_error(
     with pytest.raises(UnknownSeriesError):
         kedro(series=["atlantis"])
     assert "could not be marked FAILED" in caplog.text
+
+
+class TestPlacesThatCannotBeWritten:
+    """A file stands where a folder has to be: root may not write there either."""
+
+    @pytest.fixture
+    def no_folder(self, tmp_path: Path) -> Path:
+        path = tmp_path / "file"
+        path.touch()
+        return path / "below"
+
+    def test_data(self, store: MlflowClient, kedro, no_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RETRAINING_DATA", str(no_folder))
+        with pytest.raises((DatasetError, OSError), match=str(no_folder)):
+            kedro()
+        assert no_folder.parent.is_file()
+
+    def test_store(self, kedro, var: Path, no_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{no_folder}/mlflow.db")
+        monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
+        with pytest.raises(TrackingUnavailableError, match=str(no_folder)):
+            kedro()
+        assert not (var / "data").exists()
