@@ -37,7 +37,7 @@ def serve() -> int:
     airflow, password = _airflow(), _password(Path(os.environ["AIRFLOW_HOME"]))
     mlflow, mlflow_command = _mlflow()
     commands = {
-        **{part: [sys.executable, "-m", "airflow", *part.split(), *options] for part, options in AIRFLOW_PARTS.items()},
+        **{part: [sys.executable, "-m", "airflow", part, *options] for part, options in AIRFLOW_PARTS.items()},
         **mlflow_command,
     }
     click.echo("Starting Airflow and MLflow ...")
@@ -46,12 +46,14 @@ def serve() -> int:
         problem = _wait(servers, ready)
         if problem is None and not servers.stopping:
             click.echo(f"\n  Airflow  {airflow}   user {USER}, password {password}")
-            click.echo(f"  MLflow   {mlflow}\n\nReady. Ctrl-C ends both; their logs are in {var_folder() / 'logs'}")
+            # MLflow opens with its pages on language models; this is the list of experiments.
+            click.echo(f"  MLflow   {mlflow}/#/experiments?workflowType=machine_learning\n")
+            click.echo(f"Ready. Ctrl-C ends both; their logs are in {var_folder() / 'logs'}")
         while problem is None and not servers.stopping:
             time.sleep(0.3)
             problem = servers.ended()
         click.echo("Stopping ...")
-    if problem and not servers.stopping:
+    if problem:
         click.echo(problem, err=True)
         return 1
     click.echo("Airflow and MLflow have ended.")
@@ -59,7 +61,7 @@ def serve() -> int:
 
 
 # Logs of tasks are read from the folder they are written to; no log server opens further ports.
-AIRFLOW_PARTS = {
+AIRFLOW_PARTS: dict[str, list[str]] = {
     "api-server": [],
     "scheduler": ["--skip-serve-logs"],
     "dag-processor": [],
