@@ -38,7 +38,7 @@ class StationSourceDataset(AbstractDataset[None, RefreshReport]):
         raise NotImplementedError("the source is read, never written")
 
     def _describe(self) -> dict[str, Any]:
-        return {"stations": self._stations, "source": self._source and public_url(self._source)}
+        return {"stations": _shown(self._stations), "source": _shown(self._source)}
 
 
 class StationOriginDataset(AbstractDataset[None, dict[str, Any]]):
@@ -60,4 +60,9 @@ class StationOriginDataset(AbstractDataset[None, dict[str, Any]]):
         raise NotImplementedError("the origin is read, never written")
 
     def _describe(self) -> dict[str, Any]:
-        return {"stations": self._stations}
+        return {"stations": _shown(self._stations)}
+
+
+def _shown(place: str | None) -> str | None:
+    # Descriptions end up in logs, and an address may carry a password.
+    return public_url(place) if place and "://" in place else place

@@ -119,6 +119,10 @@ def test_there_is_no_pickle_and_few_files(folder: Path) -> None:
     assert yaml.safe_load((folder / "MLmodel").read_text())["flavors"]["python_function"].get("python_model") is None
 
 
+def test_no_two_models_claim_to_be_the_same(folder: Path) -> None:
+    assert "model_uuid" not in yaml.safe_load((folder / "MLmodel").read_text())
+
+
 def test_the_archive_holds_the_model_code_only(folder: Path) -> None:
     names = zipfile.ZipFile(folder / "artifacts" / "retraining.zip").namelist()
     assert "retraining/__init__.py" in names

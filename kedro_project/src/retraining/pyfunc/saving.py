@@ -71,6 +71,10 @@ def _template() -> dict[str, bytes]:
             signature=SIGNATURE,
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
         )
+        # Every copy would claim to be the same model; the id is optional.
+        declared = model / "MLmodel"
+        lines = declared.read_text().splitlines(keepends=True)
+        declared.write_text("".join(line for line in lines if not line.startswith("model_uuid:")))
         files = [path for path in sorted(model.rglob("*")) if path.is_file() and path.name != "posterior.nc"]
         return {path.relative_to(model).as_posix(): path.read_bytes() for path in files}
 

@@ -1,0 +1,74 @@
+"""Datasets that may be empty, and posteriors that are there in one piece or not at all."""
+
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from kedro.io import DatasetError
+
+from retraining.partitions import OptionalPartitionedDataset, PosteriorDataset
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> OptionalPartitionedDataset:
+    return OptionalPartitionedDataset(
+        path=str(tmp_path / "results"), dataset="json.JSONDataset", filename_suffix=".json"
+    )
+
+
+def test_nothing_there_yet_is_empty(results: OptionalPartitionedDataset, tmp_path: Path) -> None:
+    assert results.load() == {}
+    (tmp_path / "results").mkdir()
+    assert results.load() == {}
+
+
+def test_what_another_task_has_added_meanwhile_is_seen(results: OptionalPartitionedDataset, tmp_path: Path) -> None:
+    results.save({"a": {"x": 1}})
+    assert {name: load() for name, load in results.load().items()} == {"a": {"x": 1}}
+    (tmp_path / "results" / "b.json").write_text('{"x": 2}')
+    assert {name: load() for name, load in results.load().items()} == {"a": {"x": 1}, "b": {"x": 2}}
+
+
+def test_shards_add_to_each_other(results: OptionalPartitionedDataset) -> None:
+    results.save({"a": {"x": 1}})
+    results.save({"b": {"x": 2}})
+    assert set(results.load()) == {"a", "b"}
+
+
+# An object store stands behind the same interface as a folder.
+@pytest.mark.parametrize("address", ["{folder}/posteriors/a.nc", "memory://posteriors/a.nc"])
+def test_a_posterior_comes_back_bit_for_bit(posterior, tmp_path: Path, address: str) -> None:
+    dataset = PosteriorDataset(address.format(folder=tmp_path))
+    assert not dataset.exists()
+    dataset.save(posterior)
+    assert dataset.exists()
+    assert np.array_equal(dataset.load().forecast(12).mean, posterior.forecast(12).mean)
+
+
+def test_a_failed_write_leaves_the_old_file(posterior, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = PosteriorDataset(str(tmp_path / "a.nc"))
+    dataset.save(posterior)
+    before = (tmp_path / "a.nc").read_bytes()
+
+    class Broken:
+        def save(self, path: Path) -> None:
+            path.write_bytes(b"half")
+            raise OSError("disk full")
+
+    with pytest.raises(DatasetError, match="disk full"):
+        dataset.save(Broken())  # type: ignore[arg-type]
+    assert (tmp_path / "a.nc").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_a_missing_posterior_is_named(tmp_path: Path) -> None:
+    with pytest.raises((DatasetError, FileNotFoundError), match=r"a\.nc"):
+        PosteriorDataset(str(tmp_path / "a.nc")).load()
+
+
+@pytest.fixture(autouse=True)
+def clean_memory():
+    yield
+    store = fsspec.filesystem("memory")
+    store.store.clear()

@@ -1,0 +1,66 @@
+"""Where station files come from: brought up to date on loading, told without secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from retraining import locations
+from retraining.sample_data import is_simulated
+from retraining.station_datasets import StationOriginDataset, StationSourceDataset
+
+ENTRIES = {
+    "belem": {"label": "Belém", "file": "station_belem.csv"},
+    "rio": {"label": "Rio de Janeiro", "file": "station_rio.csv"},
+}
+
+
+@pytest.fixture
+def raw(tmp_path: Path, var: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`data/01_raw` of a project without station files."""
+    monkeypatch.setattr(locations, "PROJECT", tmp_path / "project")
+    folder = tmp_path / "project" / "data" / "01_raw"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_with_nothing_else_the_sample_is_written_and_says_so(raw: Path) -> None:
+    StationSourceDataset(None, None, ENTRIES).load()
+    sample = locations.sample_folder()
+    assert {path.name for path in sample.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
+    assert is_simulated(sample)
+    assert StationOriginDataset(None, None).load() == {"origin": "simulated sample", "simulated": True}
+
+
+def test_a_folder_is_read_as_it_is(raw: Path, write_station) -> None:
+    folder = write_station("belem")
+    before = sorted(folder.iterdir())
+    StationSourceDataset(str(folder), "https://host/{file}", ENTRIES).load()
+    assert sorted(folder.iterdir()) == before
+    assert not locations.sample_folder().exists()
+    assert StationOriginDataset(str(folder), None).load() == {"origin": str(folder), "simulated": False}
+
+
+def test_a_configured_source_fills_the_raw_folder(raw: Path, write_station) -> None:
+    source = f"{write_station('belem', 'rio')}/{{file}}"
+    StationSourceDataset(None, source, ENTRIES).load()
+    assert {path.name for path in raw.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
+    assert not locations.sample_folder().exists()
+    assert StationOriginDataset(None, source).load()["simulated"] is False
+
+
+def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, write_station) -> None:
+    address = write_station("belem", "rio").as_uri()
+    StationSourceDataset(address, None, ENTRIES).load()
+    mirror = Path(locations.stations_folder(address))
+    assert {path.name for path in mirror.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
+    assert list(raw.iterdir()) == []
+
+
+def test_a_password_in_an_address_is_not_told(var: Path) -> None:
+    address = "https://user:secret@host/stations"
+    told = StationOriginDataset(address, None).load()["origin"]
+    assert "host/stations" in told
+    assert "secret" not in told
+    source = StationSourceDataset(address, "https://user:secret@host/{file}", ENTRIES)
+    for dataset in (source, StationOriginDataset(address, None)):
+        assert "secret" not in str(dataset) + str(dataset._describe())
