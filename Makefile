@@ -115,4 +115,6 @@ $(PREPARED): $(INSTALLED)
 	  { echo "$(RETRAINING_VAR) cannot be written to; choose another folder with VAR=<folder>" >&2; exit 1; }
 	@airflow db migrate > $(RETRAINING_VAR)/logs/migrate.log 2>&1 || \
 	  { tail -20 $(RETRAINING_VAR)/logs/migrate.log >&2; exit 1; }
+	@python -m retraining prepare > $(RETRAINING_VAR)/logs/prepare.log 2>&1 || \
+	  { tail -20 $(RETRAINING_VAR)/logs/prepare.log >&2; exit 1; }
 	@touch $@

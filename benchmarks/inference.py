@@ -70,7 +70,7 @@ def _measure(name: str, station: str) -> tuple[float, float]:
     series = real_stations()[station]
     if name.startswith("tutorial_"):
         import arviz  # noqa: F401  its import is not the sampler's
-        import pymc  # noqa: F401
+        import pymc
         from tutorial_model import fit_and_forecast
 
         cost, result = cost_of(lambda: fit_and_forecast(series, name.removeprefix("tutorial_")))

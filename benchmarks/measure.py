@@ -91,8 +91,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     texts = [[_text(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[column]) for row in texts) for column in range(len(header))]
     lines = [
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                  for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in texts
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

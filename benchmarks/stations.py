@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from retraining.structural import Series
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@cache
 def real_stations() -> dict[str, Series]:
     """Series by id, °C; ends with a clear message where the files are absent."""
     data = Path(os.environ.get("RETRAINING_TEST_DATA") or ROOT.parent / "shared" / "data")
     files = sorted((data / "stations").glob("station_*.csv"))
     if not files:
-        sys.exit(f"No station files under {data / 'stations'}: set RETRAINING_TEST_DATA to the folder that holds stations/")
+        sys.exit(
+            f"No station files under {data / 'stations'}: set RETRAINING_TEST_DATA to the folder that holds stations/"
+        )
     series = {}
     for file in files:
         name = file.stem.removeprefix("station_")

@@ -47,8 +47,15 @@ def fit_and_forecast(series: Series, sampler: Sampler, n_ahead: int = 12, seed: 
             sigma = pm.HalfNormal("sigma", 0.2)
             pm.Normal("y", trend + _fourier(t) @ weights, sigma, observed=y)
             trace: Any = pm.sample(
-                1000, tune=1000, chains=4, cores=cores, target_accept=0.95, nuts_sampler=sampler, random_seed=seed,
-                progressbar=False, compute_convergence_checks=False,
+                1000,
+                tune=1000,
+                chains=4,
+                cores=cores,
+                target_accept=0.95,
+                nuts_sampler=sampler,
+                random_seed=seed,
+                progressbar=False,
+                compute_convergence_checks=False,
             )
             ahead = np.arange(length, length + n_ahead, dtype=float)
             level = process.conditional("trend_ahead", ahead[:, None]) + _fourier(ahead) @ weights

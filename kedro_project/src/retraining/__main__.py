@@ -1,4 +1,4 @@
-"""Commands behind the Makefile: `python -m retraining retrain | ui | render-dags`."""
+"""Commands behind the Makefile: `python -m retraining prepare | retrain | ui | render-dags`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def ui() -> None:
     from retraining.commands.ui import serve
 
     raise SystemExit(serve())
+
+
+@cli.command()
+def prepare() -> None:
+    """Make the embedded MLflow store."""
+    from retraining.commands.prepare import prepare_tracking
+
+    prepare_tracking()
 
 
 @cli.command("render-dags")

@@ -48,30 +48,20 @@ def _normals(text: str) -> tuple[float, ...]:
 
 # Known climates by series id; an id that is not here gets GENERIC with a seed of its own.
 CLIMATES = {
-    "belem": Climate(
-        _normals("26.5 26.5 26.5 27 27 27 27 27 27 27.5 27.5 27"), 3.4, 0.3, 0.3, (1961, 1), 0.284, 55
-    ),
-    "curitiba": Climate(
-        _normals("21 21 20 18 15 14 13.5 15 15.5 17 19 20"), 2.3, 0.4, 0.95, (1961, 1), 0.13, 24
-    ),
+    "belem": Climate(_normals("26.5 26.5 26.5 27 27 27 27 27 27 27.5 27.5 27"), 3.4, 0.3, 0.3, (1961, 1), 0.284, 55),
+    "curitiba": Climate(_normals("21 21 20 18 15 14 13.5 15 15.5 17 19 20"), 2.3, 0.4, 0.95, (1961, 1), 0.13, 24),
     "fortaleza": Climate(
         _normals("27.5 27 27 26.5 26.5 26 26 26.5 27 27.5 27.5 27.5"), 3.3, 0.3, 0.3, (1961, 1), 0.212, 46
     ),
-    "goiania": Climate(
-        _normals("25 25 25 25 23.5 22 22 24.5 26.5 26.5 25.5 25"), 3.2, 0.35, 0.6, (1961, 1), 0.151, 33
-    ),
+    "goiania": Climate(_normals("25 25 25 25 23.5 22 22 24.5 26.5 26.5 25.5 25"), 3.2, 0.35, 0.6, (1961, 1), 0.151, 33),
     "macapa": Climate(
         _normals("26.5 26 26.5 26.5 27 27 27 28 28.5 28.5 28.5 27.5"), 3.2, 0.3, 0.3, (1967, 12), 0.105, 25
     ),
-    "manaus": Climate(
-        _normals("26.5 26.5 26.5 26.5 27 27 27 28 28 28 27.5 27"), 1.4, 0.4, 0.4, (1910, 1), 0.114, 38
-    ),
+    "manaus": Climate(_normals("26.5 26.5 26.5 26.5 27 27 27 28 28 28 27.5 27"), 1.4, 0.4, 0.4, (1910, 1), 0.114, 38),
     "recife": Climate(
         _normals("26.5 26.5 26.5 26 25.5 24.5 24 24 25 25.5 26 26.5"), 2.6, 0.3, 0.3, (1942, 12), 0.08, 19
     ),
-    "rio": Climate(
-        _normals("26.5 27 26 25 23 21.5 21.5 22 22 23 24.5 25.5"), 2.7, 0.35, 0.8, (1973, 1), 0.083, 13
-    ),
+    "rio": Climate(_normals("26.5 27 26 25 23 21.5 21.5 22 22 23 24.5 25.5"), 2.7, 0.35, 0.8, (1973, 1), 0.083, 13),
     "salvador": Climate(
         _normals("26.5 26.5 26.5 26 25.5 24.5 24 23.5 24.5 25.5 25.5 26"),
         3.4,
@@ -93,13 +83,9 @@ CLIMATES = {
     "sao_paulo": Climate(
         _normals("22.5 23 22 20.5 18 17 16.5 17.5 18.5 19.5 21 22"), 2.8, 0.4, 0.95, (1946, 12), 0.056, 22
     ),
-    "vitoria": Climate(
-        _normals("26.5 27 26.5 25.5 23.5 22.5 22 22 23 24 25 26"), 2.6, 0.4, 0.65, (1961, 1), 0.177, 45
-    ),
+    "vitoria": Climate(_normals("26.5 27 26.5 25.5 23.5 22.5 22 22 23 24 25 26"), 2.6, 0.4, 0.65, (1961, 1), 0.177, 45),
 }
-GENERIC = Climate(
-    _normals("26.5 26.5 26.5 26.5 26 25.5 25.5 26 26.5 27 27 26.5"), 2.5, 0.3, 0.4, (1965, 1), 0.12, 24
-)
+GENERIC = Climate(_normals("26.5 26.5 26.5 26.5 26 25.5 25.5 26 26.5 27 27 26.5"), 2.5, 0.3, 0.4, (1965, 1), 0.12, 24)
 
 
 def write_sample(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> list[Path]:
@@ -139,9 +125,7 @@ def station_text(series: str) -> str:
     lines = [HEADER]
     for k, year in enumerate(years):
         row = months[12 * k : 12 * k + 12]
-        lines.append(
-            ",".join([str(year), *(f"{value:.2f}" for value in (*row, *_estimates(full, months, k)))])
-        )
+        lines.append(",".join([str(year), *(f"{value:.2f}" for value in (*row, *_estimates(full, months, k)))]))
     return "\n".join(lines) + "\n"
 
 
@@ -156,14 +140,10 @@ def _temperatures(climate: Climate, years: int, random: np.random.RandomState) -
         level = 0.92 * level + shock
         wiggle[i] = level
     seasonal = np.tile(climate.normals, years)
-    return np.round(
-        seasonal + climate.trend * (year - 1990) / 100 + wiggle + climate.noise * random.normal(size=n), 2
-    )
+    return np.round(seasonal + climate.trend * (year - 1990) / 100 + wiggle + climate.noise * random.normal(size=n), 2)
 
 
-def _missing(
-    climate: Climate, n: int, start: int, stop: int, random: np.random.RandomState
-) -> NDArray[np.bool_]:
+def _missing(climate: Climate, n: int, start: int, stop: int, random: np.random.RandomState) -> NDArray[np.bool_]:
     """Months outside [start, stop), one gap of the longest length, then short ones until the share is reached."""
     missing = np.ones(n, dtype=bool)
     missing[start:stop] = False
@@ -204,7 +184,5 @@ def write_atomically(path: Path, content: bytes) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m retraining.sample_data FOLDER")
-    for written in write_sample(
-        Path(sys.argv[1]), {name: {"file": f"station_{name}.csv"} for name in CLIMATES}
-    ):
+    for written in write_sample(Path(sys.argv[1]), {name: {"file": f"station_{name}.csv"} for name in CLIMATES}):
         print(written)

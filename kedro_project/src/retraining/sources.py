@@ -117,9 +117,7 @@ def refresh_files(
     return report
 
 
-def _refresh_one(
-    filesystem: fsspec.AbstractFileSystem, url: str, path: Path, state: dict[str, Any]
-) -> Status:
+def _refresh_one(filesystem: fsspec.AbstractFileSystem, url: str, path: Path, state: dict[str, Any]) -> Status:
     info = filesystem.info(url)
     names = ("ETag", "Last-Modified", "LastModified", "mtime", "size")
     seen = {"url": public_url(url)} | {name: str(info[name]) for name in names if info.get(name) is not None}
@@ -159,9 +157,7 @@ def _check(url_pattern: str, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SourceError(
-            f"{folder} cannot be made: {error.strerror}; choose a folder that is writable"
-        ) from error
+        raise SourceError(f"{folder} cannot be made: {error.strerror}; choose a folder that is writable") from error
 
 
 def _filesystem(url_pattern: str, timeout: float, given: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
@@ -177,9 +173,7 @@ def _filesystem(url_pattern: str, timeout: float, given: Mapping[str, Any]) -> f
         # A cached instance would answer from an old listing.
         filesystem, _ = url_to_fs(url_pattern, skip_instance_cache=True, **(options | dict(given)))
     except (ValueError, ImportError) as error:
-        raise SourceError(
-            f"source {public_url(url_pattern)!r}: {error}; use https://, s3:// or a folder"
-        ) from error
+        raise SourceError(f"source {public_url(url_pattern)!r}: {error}; use https://, s3:// or a folder") from error
     return filesystem
 
 

@@ -45,5 +45,5 @@ def render(project: Path, target: Path) -> list[Path]:
 
 def _formatted(code: str) -> str:
     # In this repository's style, so that a generated file reads like the others.
-    command = ["ruff", "format", "--stdin-filename", "dag.py", "--config", "line-length = 120", "-"]
+    command = ["ruff", "format", "--stdin-filename", "dag.py", "--isolated", "--line-length", "120", "-"]
     return subprocess.run(command, input=code, capture_output=True, text=True, check=True).stdout

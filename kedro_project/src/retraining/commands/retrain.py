@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import click
 
 from retraining.commands import progress
+from retraining.commands.locks import RETRAIN, UI, is_held, only_one
 from retraining.commands.result import Result
 from retraining.commands.settings import dag_settings
 from retraining.locations import var_folder
@@ -36,8 +35,9 @@ def run(project: Path, dag: str, settings: Sequence[str]) -> int:
     Raises:
         click.ClickException: a setting cannot be used, or another retraining is running.
     """
-    with _only_one():
+    with only_one(RETRAIN, "wait for it, or use another folder with VAR=<folder>"):
         click.echo(f"Retraining {dag} ...")
+        _refuse_beside_a_scheduler(dag)
         conf = dag_settings(project, dag, settings)
         log_file = var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log"
         code, run_id = _dags_test(dag, conf, log_file)
@@ -47,22 +47,17 @@ def run(project: Path, dag: str, settings: Sequence[str]) -> int:
     return code
 
 
-@contextlib.contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold the lock of this deployment's embedded stores.
-
-    `airflow dags test` deletes an earlier test of the same date, so two at once would disturb each other.
-    """
-    path = var_folder() / "retrain.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.ClickException(
-                f"Another retraining is running in {var_folder()}; wait for it, or use another folder with VAR=<folder>"
-            ) from None
-        yield
+def _refuse_beside_a_scheduler(dag: str) -> None:
+    """A scheduler would run the tasks of `airflow dags test` a second time, unless the DAG is paused."""
+    if not is_held(UI):
+        return
+    command = [sys.executable, "-m", "airflow", "dags", "details", dag, "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if re.search(r'"is_paused": "False"', done.stdout):
+        raise click.ClickException(
+            f"`make ui` is running and {dag} is unpaused there, so its scheduler would interfere: "
+            f"trigger {dag} on its page, or pause it first"
+        )
 
 
 def _dags_test(dag: str, conf: dict[str, Any], log_file: Path) -> tuple[int, str | None]:

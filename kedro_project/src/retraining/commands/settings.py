@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 from kedro.config import OmegaConfigLoader
@@ -46,15 +46,15 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
         OmegaConf.update(runtime_params, targets[name], conf[name])
     cutoff_pipeline = f"{dag}_default_cutoff"
     # What goes wrong is said once, below.
-    logging.getLogger("kedro.runner").setLevel(logging.CRITICAL)
+    logging.getLogger("kedro").setLevel(logging.CRITICAL)
     try:
         with KedroSession.create(
             project_path=project,
-            runtime_params=OmegaConf.to_container(runtime_params),
+            runtime_params=cast("dict[str, Any]", OmegaConf.to_container(runtime_params)),
             save_on_close=False,
         ) as session:
             if conf.get("cutoff") or cutoff_pipeline not in pipelines:
-                session.load_context()  # checks the parameters
+                session.load_context()  # type: ignore[attr-defined]  # checks the parameters
             else:
                 outputs = session.run(pipeline_names=[cutoff_pipeline])  # type: ignore[call-arg]
                 conf["cutoff"] = next(iter(outputs.values())).load()

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import click
 
+from retraining.commands.locks import UI, only_one
 from retraining.commands.supervisor import Supervisor
 from retraining.locations import var_folder
 
@@ -34,6 +35,11 @@ def serve() -> int:
     """
     if not os.environ.get("AIRFLOW_HOME"):
         raise click.ClickException("AIRFLOW_HOME is not set; start with `make ui`, which sets the environment")
+    with only_one(UI, "open the addresses that it has printed"):
+        return _serve()
+
+
+def _serve() -> int:
     airflow, password = _airflow(), _password(Path(os.environ["AIRFLOW_HOME"]))
     mlflow, mlflow_command = _mlflow()
     commands = {
