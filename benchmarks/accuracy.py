@@ -1,8 +1,8 @@
 """Benchmark `accuracy`: rolling origins on the real stations, 12 months ahead.
 
-Origins are each October. Those of 1998 to 2007 are for choosing (`python accuracy.py choose`), those of 2008 to 2018 are
-scored once. Differences to our default are paired month by month; their standard errors are clustered by origin,
-because one year's weather hits all stations. FULL=1 runs the slow peers everywhere.
+Origins are each October. Those of 1998 to 2007 are for choosing (`python accuracy.py choose`), those of 2008 to
+2018 are scored once. Differences to our default are paired month by month; their standard errors are clustered by
+origin, because one year's weather hits all stations. FULL=1 runs the slow peers everywhere.
 """
 
 from __future__ import annotations

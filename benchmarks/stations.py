@@ -23,9 +23,7 @@ def real_stations() -> dict[str, Series]:
     data = Path(os.environ.get("RETRAINING_TEST_DATA") or ROOT.parent / "shared" / "data")
     files = sorted((data / "stations").glob("station_*.csv"))
     if not files:
-        sys.exit(
-            f"No station files under {data / 'stations'}: set RETRAINING_TEST_DATA to the folder that holds stations/"
-        )
+        sys.exit(f"No station files under {data / 'stations'}: RETRAINING_TEST_DATA names the folder with stations/")
     series = {}
     for file in files:
         name = file.stem.removeprefix("station_")

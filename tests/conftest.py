@@ -1,4 +1,4 @@
-"""What all tests share: the deployment's environment in a folder of their own, and the real data where it is present."""
+"""What all tests share: the deployment's environment in a folder of their own, and the real data where present."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def _missing(climate: Climate, n: int, start: int, stop: int, random: np.random.
 
 
 def _estimates(full: NDArray[np.float64], months: NDArray[np.float64], k: int) -> list[float]:
-    """D-J-F (with the December before), M-A-M, J-J-A, S-O-N and the year: like the source, from two months of three on."""
+    """D-J-F (with the December before), M-A-M, J-J-A, S-O-N and the year, from two months of three on."""
     seasons = [np.arange(12 * k + first, 12 * k + first + 3) for first in (-1, 2, 5, 8)]
     # Where the first December is not in the file, January and February stand for the season.
     seasons[0] = seasons[0][seasons[0] >= 0]
@@ -176,7 +176,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -56,10 +56,12 @@ class RefreshReport:
 
     @property
     def failed(self) -> tuple[FileStatus, ...]:
+        """Files that could not be fetched; their old versions are in place."""
         return tuple(one for one in self.files if one.status == "failed")
 
     @property
     def changed(self) -> tuple[FileStatus, ...]:
+        """Files that are not what they were."""
         return tuple(one for one in self.files if one.status in ("updated", "new"))
 
     @property
@@ -83,10 +85,10 @@ def refresh_files(
     total_timeout: float = 120.0,
     storage_options: Mapping[str, Any] | None = None,
 ) -> RefreshReport:
-    """Fetches `files` (series id to file name) from `url_pattern`, such as `https://host/{file}`, into the local `folder`.
+    """Fetches `files` (series id to file name) from `url_pattern`, such as `https://host/{file}`, into `folder`.
 
-    `timeout` bounds a request and `total_timeout` the whole refresh, in seconds; files whose turn does not come count as
-    failed. A failed file is a line of the report, never an exception: the old file stays and the run can go on with it.
+    `timeout` bounds a request and `total_timeout` the whole refresh, in seconds; files whose turn does not come count
+    as failed. A failed file is a line of the report, never an exception: the old file stays, the run can go on with it.
     Raises SourceError for a pattern or folder that cannot work, whatever the network does.
     """
     if not url_pattern:
@@ -152,7 +154,7 @@ def _check(url_pattern: str, folder: Path) -> None:
         )
     if is_simulated(folder):
         raise SourceError(
-            f"{folder} holds the simulated sample; real files must not join it: choose another folder or delete this one"
+            f"{folder} holds the simulated sample; real files must not join it: choose another folder or delete it"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
