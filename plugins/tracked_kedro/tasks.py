@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import math
 import os
@@ -137,6 +138,8 @@ def _tags(session: Session, context: Any) -> dict[str, str]:
         names.ENVIRONMENT_TAG: os.environ.get("KEDRO_ENV", "local"),
         names.KEDRO_VERSION_TAG: kedro_version,
         names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={session.pipeline}",
+        names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
+        names.USER_TAG: getpass.getuser(),
     }
     return {key: str(value) for key, value in tags.items() if value is not None}
 

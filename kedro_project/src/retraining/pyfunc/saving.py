@@ -34,10 +34,10 @@ SIGNATURE = ModelSignature(
 
 
 def posterior_file(posterior: Posterior) -> bytes:
-    """The posterior as a NetCDF file; made once where a run and its model both keep it."""
+    """The posterior as a NetCDF file with draws; made once where a run and its model both keep it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "posterior.nc"
-        posterior.save(path)
+        posterior.save(path, draws=True)
         return path.read_bytes()
 
 

@@ -163,11 +163,11 @@ class Posterior:
 
         return from_inference_data(idata)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write NetCDF, atomically; see `storage` for what is in it."""
+    def save(self, path: str | PathLike[str], draws: bool = False) -> None:
+        """Write NetCDF, atomically; see `storage` for what is in it. `draws` adds the group `posterior`."""
         from .storage import save
 
-        save(self, path)
+        save(self, path, draws)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Posterior":

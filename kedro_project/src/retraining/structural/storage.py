@@ -1,6 +1,6 @@
 """A posterior as one NetCDF-4 file, written and read with h5netcdf alone (no xarray, pandas or ArviZ import).
 
-ArviZ and xarray open the same file by group; `Posterior.to_inference_data` adds the `posterior` group of draws.
+ArviZ and xarray open the same file by group; the group `posterior` with draws for a person is written on request.
 """
 
 import os
@@ -12,15 +12,19 @@ import numpy as np
 
 from .contents import ATTRIBUTE, DATA, POINTS, from_contents, to_contents
 from .errors import PosteriorFileError
+from .inference_data import posterior_draws
 from .posterior import Posterior
 from .priors import HYPERPARAMETERS
 
 
-def save(posterior: Posterior, path: str | PathLike[str]) -> None:
+def save(posterior: Posterior, path: str | PathLike[str], draws: bool = False) -> None:
     """Write beside the target and rename: a reader sees the old file or the new one, never half of one."""
     import h5netcdf
 
     groups, attribute = to_contents(posterior)
+    if draws:
+        axes = ("chain", "draw", "harmonic")
+        groups["posterior"] = {name: (axes[: v.ndim], v) for name, v in posterior_draws(posterior).items()}
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

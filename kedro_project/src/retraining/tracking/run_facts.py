@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import subprocess
 import warnings
@@ -62,7 +63,7 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             with warnings.catch_warnings():
                 # MLflow registers its local source twice and then wonders which one is meant.
                 warnings.filterwarnings("ignore", ".*can be interpreted in multiple ways")
-                table = from_polars(data, source=self._source, name=self._name)
+                table = from_polars(data, source=self._source, name=self._name, digest=_digest(data))
             mlflow.log_input(table, context=self._context)
 
     def load(self) -> pl.DataFrame:
@@ -74,6 +75,11 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "context": self._context, "dataset": self._dataset._describe()}
+
+
+def _digest(table: pl.DataFrame) -> str:
+    # Written out as CSV: polars' own hash may differ between its versions. MLflow takes at most 36 characters.
+    return hashlib.sha256(table.write_csv().encode()).hexdigest()[:16]
 
 
 def git_tags() -> dict[str, str]:

@@ -13,6 +13,7 @@ from retraining.pipelines.climate_brazil.forecast_figure import figure_png, fore
 from retraining.pipelines.climate_brazil.frames import forecast_frame, observed_frame
 from retraining.pipelines.climate_brazil.isolation import Failure, each
 from retraining.pipelines.climate_brazil.run_nodes import model_id
+from retraining.pipelines.climate_brazil.scores import DECIMALS
 from retraining.pipelines.climate_brazil.series_nodes import Work
 from retraining.pyfunc.saving import posterior_file, save_series_model
 from retraining.structural import Forecast, InferenceConfig, ModelConfig, Posterior
@@ -80,7 +81,7 @@ def record(
                 files["posterior.nc"] = netcdf
             if "model" in keep:
                 files["model"] = lambda path: save_series_model(netcdf, path)
-        diagnostics = {key: value for key, value in posterior.diagnostics.items() if np.isfinite(value)}
+        diagnostics = {k: round(v, DECIMALS) for k, v in posterior.diagnostics.items() if np.isfinite(v)}
         return SeriesRecord(
             label=one.label,
             status="FINISHED",
@@ -95,7 +96,7 @@ def record(
                 "y_mean": float(posterior.y_mean),
                 "y_std": float(posterior.y_sd),
             },
-            metrics={key: score[key] for key in METRICS if np.isfinite(score[key])} | diagnostics,
+            metrics={key: round(score[key], DECIMALS) for key in METRICS if np.isfinite(score[key])} | diagnostics,
             tags={"method_used": posterior.method_used},
             files=files,
         )

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from retraining.pipelines.climate_brazil.report import report_html, report_text
-from retraining.pipelines.climate_brazil.scores import pooled_scores, report_frame
+from retraining.pipelines.climate_brazil.scores import DECIMALS, pooled_scores, report_frame
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def report(
     log.info("Report of %s\n%s", months["month"], text)
     context = {"pipeline": "climate_brazil", "data_source": origin["origin"]}
     html = report_html(scores, pooled, quarantine, months, simulated, context)
-    metrics = {key: {"value": float(value), "step": 0} for key, value in pooled.items()}
+    metrics = {key: {"value": round(float(value), DECIMALS), "step": 0} for key, value in pooled.items()}
     return metrics, report_frame(scores), html, text
 
 

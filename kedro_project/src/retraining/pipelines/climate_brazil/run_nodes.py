@@ -67,6 +67,10 @@ def describe_run(months: Mapping[str, Any], origin: Mapping[str, Any], tags: Map
         log.warning("The stations are a simulated sample, not observations")
     return {
         "mlflow.runName": f"climate_brazil {months['month']}",
+        "mlflow.note.content": (
+            f"Retraining for {months['month']} on {months['n_series']} series from {origin['origin']}; nothing dated "
+            f"on or after {months['cutoff']} was read. Start with `report/report.html` among the artifacts."
+        ),
         "cutoff": months["cutoff"],
         "newest_observation": months["newest_observation"],
         "data_source": origin["origin"],

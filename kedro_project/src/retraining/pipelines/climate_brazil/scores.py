@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+# Of logged metrics: beyond the data's own precision, and still readable in a table.
+DECIMALS = 5
 Scores = Sequence[Mapping[str, Any]]
 
 NAIVE_MODELS = {
