@@ -8,7 +8,7 @@ from retraining.pipelines.climate_brazil import pipeline as climate
 def register_pipelines() -> dict[str, Pipeline]:
     """Every pipeline by name."""
     return {
-        "climate_brazil_default_cutoff": climate.default_cutoff(),
+        "climate_brazil_cutoff": climate.cutoff(),
         "refresh": climate.refresh(),
         "data_processing": climate.data_processing(),
         "train": climate.train(),

@@ -41,26 +41,29 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
         raise click.ClickException(f"There is no DAG {dag!r}; known are {', '.join(sorted(blocks))}")
     specs, targets = blocks[dag]["params"], blocks[dag]["kedro_parameters"]
     conf = dict(_setting(text, specs) for text in texts)
-    runtime_params = OmegaConf.create({"use_mlflow": False, "run_key": "default_cutoff"})
+    runtime_params = OmegaConf.create({"use_mlflow": False, "run_key": "cutoff"})
     for name in conf.keys() & targets.keys() - {"use_mlflow"}:
         OmegaConf.update(runtime_params, targets[name], conf[name])
-    cutoff_pipeline = f"{dag}_default_cutoff"
+    cutoff_pipeline = f"{dag}_cutoff"
     # What goes wrong is said once, below.
-    logging.getLogger("kedro").setLevel(logging.CRITICAL)
+    for name in ("kedro", "retraining"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with KedroSession.create(
             project_path=project,
             runtime_params=cast("dict[str, Any]", OmegaConf.to_container(runtime_params)),
             save_on_close=False,
         ) as session:
-            if conf.get("cutoff") or cutoff_pipeline not in pipelines:
+            if cutoff_pipeline not in pipelines:
                 session.load_context()  # type: ignore[attr-defined]  # checks the parameters
             else:
                 outputs = session.run(pipeline_names=[cutoff_pipeline])  # type: ignore[call-arg]
-                conf["cutoff"] = next(iter(outputs.values())).load()
-                click.echo(
-                    f"Cutoff {conf['cutoff']}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)"
-                )
+                cutoff = next(iter(outputs.values())).load()
+                if "cutoff" not in conf:
+                    click.echo(
+                        f"Cutoff {cutoff}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)"
+                    )
+                conf["cutoff"] = cutoff
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     return conf

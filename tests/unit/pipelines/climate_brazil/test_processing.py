@@ -23,7 +23,6 @@ from retraining.pipelines.climate_brazil.errors import (
 )
 from retraining.pipelines.climate_brazil.processing import (
     data_digest,
-    newest_observation,
     process_datasets,
     series_ids,
     to_series,
@@ -266,14 +265,6 @@ def test_a_station_that_begins_after_the_cutoff_is_set_aside_alone(partitions):
 def test_without_a_cutoff_the_unfinished_month_is_not_read(partitions):
     files = partitions(north=station(2015, 2020, y2020_FEB="x"), south=station())
     assert process(files)[2]["cutoff"] == "2020-01-01"
-
-
-def test_the_newest_observation_is_the_default_cutoffs(partitions):
-    files = partitions(north=station(2015, 2018), south=station(), east="")
-    assert newest_observation(files, ENTRIES, Contract(**CONTRACT), today=TODAY) == date(2019, 10, 1)
-    assert newest_observation(files, ENTRIES, Contract(**CONTRACT), ["north"], today=TODAY) == date(2018, 10, 1)
-    with pytest.raises(TooFewSeriesError, match="no usable series"):
-        newest_observation(partitions(north="", south=""), ENTRIES, Contract(**CONTRACT), today=TODAY)
 
 
 def a_table(months=60, gaps=(), series="a", first=(2000, 1)):

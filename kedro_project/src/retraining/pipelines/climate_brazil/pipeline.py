@@ -33,15 +33,15 @@ def refresh() -> Pipeline:
     return pipeline([_node(run_nodes.refresh, ["station_source"], ["refreshed"], "refresh")])
 
 
-def default_cutoff() -> Pipeline:
-    """The cutoff that `make retrain` takes when nobody names one."""
+def cutoff() -> Pipeline:
+    """Checks before a run begins, for `make retrain`: the settled cutoff, or an error that says what to mend."""
     return refresh() + pipeline(
         [
             _node(
-                run_nodes.month_after_newest,
-                ["stations", "entries", "params:contract", "params:series", "refreshed"],
-                ["default_cutoff"],
-                "default_cutoff",
+                run_nodes.settle_cutoff,
+                ["stations", "entries", "params:series", "params:cutoff", "params:contract", "refreshed"],
+                ["cutoff"],
+                "cutoff",
             )
         ]
     )

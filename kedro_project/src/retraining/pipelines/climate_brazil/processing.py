@@ -99,21 +99,6 @@ def process_datasets(
     return table, quarantine, months
 
 
-def newest_observation(
-    partitions: Partitions,
-    entries: Entries,
-    contract: Contract,
-    series: Sequence[str] = (),
-    *,
-    today: date | None = None,
-) -> date:
-    """First day of the newest observed month of the stations that `process_datasets` accepts without a cutoff."""
-    tables, rejected = read_stations(partitions, entries, series, contract, _this_month(today))
-    if not tables:
-        raise TooFewSeriesError(f"no usable series. Set aside:\n{listed(rejected)}")
-    return _newest(pl.concat(tables.values()))
-
-
 def train_test_split(
     table: pl.DataFrame, testing_window: int, *, min_training_months: int = MIN_TRAINING_MONTHS
 ) -> tuple[pl.DataFrame, pl.DataFrame]:

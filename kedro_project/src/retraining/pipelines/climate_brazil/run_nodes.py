@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
@@ -18,7 +18,6 @@ from retraining.pipelines.climate_brazil.figures import timeseries_figure
 from retraining.pipelines.climate_brazil.intake import Entries, Partitions
 from retraining.pipelines.climate_brazil.model_graph import model_graph_picture
 from retraining.pipelines.climate_brazil.processing import (
-    newest_observation,
     process_datasets,
     series_ids,
     train_test_split,
@@ -48,12 +47,17 @@ def process(
     return process_datasets(partitions, entries, series, cutoff, contract)
 
 
-def month_after_newest(
-    partitions: Partitions, entries: Entries, contract: Contract, series: Sequence[str], refreshed: Mapping[str, Any]
+def settle_cutoff(
+    partitions: Partitions,
+    entries: Entries,
+    series: Sequence[str],
+    cutoff: str | date | None,
+    contract: Contract,
+    refreshed: Mapping[str, Any],
 ) -> str:
-    """Tell the first day of the month after the newest observation."""
-    newest = newest_observation(partitions, entries, contract, series)
-    return (newest + timedelta(days=31)).replace(day=1).isoformat()
+    """Check the input as a run would, and tell its cutoff: the month after the newest observation if none is named."""
+    _, _, months = process(partitions, entries, series, cutoff, contract, refreshed)
+    return months["cutoff"]
 
 
 def split(table: pl.DataFrame, testing_window: int) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
