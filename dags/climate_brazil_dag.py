@@ -106,7 +106,9 @@ with DAG(
             type=["null", "string"],
             format="date",
             title="Cutoff",
-            description=("First day of the first month that is not read; empty means the month of this run."),
+            description=(
+                "First day of the first month that is not read; empty means the first day of the month of this run."
+            ),
         ),
         "n_ahead": Param(
             12,
