@@ -28,8 +28,9 @@ PREPARED := $(RETRAINING_VAR)/.prepared
 ##@ Use
 
 .PHONY: retrain
-retrain: $(PREPARED) ## Run the monthly retraining once (SERIES= CUTOFF= STATIONS= METHOD=)
+retrain: $(PREPARED) ## Run the monthly retraining once (SERIES= CUTOFF= STATIONS= METHOD= AUDIT=)
 	@python -m retraining retrain --dag "$(DAG)" $(if $(SERIES),--set "series=$(SERIES)") \
+	  $(if $(filter climate_brazil,$(DAG)),--set "audit_series=$(or $(AUDIT),0)") \
 	  $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") $(if $(METHOD),--set "method=$(METHOD)") \
 	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
 

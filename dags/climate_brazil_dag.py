@@ -19,6 +19,7 @@ KEDRO = {
         "method": "climate_brazil.inference.method",
         "draws": "climate_brazil.inference.draws",
         "series_per_task": "climate_brazil.series_per_task",
+        "audit_series": "climate_brazil.audit_series",
         "stations": "climate_brazil.stations",
         "use_mlflow": "use_mlflow",
     },
@@ -148,6 +149,14 @@ with DAG(
             title="Series per task",
             description="How many series one mapped task trains.",
         ),
+        "audit_series": Param(
+            1,
+            type="integer",
+            minimum=0,
+            maximum=100,
+            title="Audited series",
+            description=("Series whose fast posterior is held against NUTS, another one each month; two minutes each."),
+        ),
         "stations": Param(
             None,
             type=["null", "string"],
@@ -218,6 +227,11 @@ with DAG(
         .expand(shard=series_shards)
     )
 
+    audit = tasks.run_nodes.override(
+        task_id="audit",
+        doc_md=("Audit the fast posteriors of a few series with NUTS on the PyMC model, rotating by month."),
+        execution_timeout=timedelta(minutes=240),
+    )(nodes=["audit"], **KEDRO)
     report = tasks.run_nodes.override(
         task_id="report",
         doc_md="Report on all series of the run.",
@@ -236,9 +250,13 @@ with DAG(
     process_datasets >> train_test_split
     model_graph >> series_shards
     train_test_split >> series_shards
+    process_datasets >> audit
+    series >> audit
+    train_test_split >> audit
     process_datasets >> report
     series >> report
     train_test_split >> report
     describe_run >> close_run
     timeseries_plot >> close_run
+    audit >> close_run
     report >> close_run

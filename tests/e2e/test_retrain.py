@@ -17,7 +17,7 @@ LAST_LINE = re.compile(
 
 
 def retrain(deployment, *settings: str) -> subprocess.CompletedProcess[str]:
-    options = [part for setting in settings for part in ("--set", setting)]
+    options = [part for setting in ("audit_series=0", *settings) for part in ("--set", setting)]
     return subprocess.run(
         [sys.executable, "-m", "retraining", "retrain", *options],
         env=deployment.environment,

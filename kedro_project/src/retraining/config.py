@@ -53,6 +53,7 @@ class ClimateBrazil(Parameters):
     testing_window: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
     n_ahead: Annotated[int, Field(strict=True, ge=1, le=600)] = 12
     seed: Annotated[int, Field(strict=True, ge=0)] = 20191001
+    audit_series: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
     series_per_task: Annotated[int, Field(strict=True, ge=1)] = 3
     contract: Contract = Contract()
     model: ModelConfig = ModelConfig()

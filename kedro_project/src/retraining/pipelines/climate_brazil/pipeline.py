@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
-from retraining.pipelines.climate_brazil import batch, record, report_nodes, run_nodes, series_nodes
+from retraining.pipelines.climate_brazil import audit_nodes, batch, record, report_nodes, run_nodes, series_nodes
 
 NAME = "climate_brazil"
 # Of dataset names: the catalog is one name space for all pipelines.
@@ -147,6 +147,20 @@ def reporting() -> Pipeline:
     )
 
 
+def auditing() -> Pipeline:
+    """The fast posteriors of a few series against NUTS."""
+    return pipeline(
+        [
+            _node(
+                audit_nodes.audit_posteriors,
+                ["posteriors", "series_ids", "months", "params:audit_series", "params:seed"],
+                ["audit", "audit_metrics"],
+                "audit",
+            )
+        ]
+    )
+
+
 def forecast() -> Pipeline:
     """Batch forecasts from stored posteriors."""
     return pipeline(
@@ -156,4 +170,4 @@ def forecast() -> Pipeline:
 
 def climate_brazil() -> Pipeline:
     """The whole monthly retraining."""
-    return data_processing() + train() + reporting()
+    return data_processing() + train() + reporting() + auditing()

@@ -1,0 +1,59 @@
+"""Node `audit`: a few series a month are sampled with NUTS, and the fast posterior is held against the draws."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from retraining.pipelines.climate_brazil.scores import DECIMALS
+from retraining.structural import Posterior, audit
+
+log = logging.getLogger(__name__)
+
+# Of this month's audited series, the largest |z|: beyond it the two posteriors differ by more than chance would.
+SUSPICIOUS_Z = 4.0
+
+
+def audited_series(series_ids: Sequence[str], count: int, cutoff: str) -> list[str]:
+    """The series whose turn it is: `count` of them, moving on with every month, so that all come round."""
+    month = date.fromisoformat(cutoff)
+    first = (12 * month.year + month.month) * count % max(len(series_ids), 1)
+    return [series_ids[(first + step) % len(series_ids)] for step in range(min(count, len(series_ids)))]
+
+
+def audit_posteriors(
+    posteriors: Mapping[str, Callable[[], Posterior]],
+    series_ids: Sequence[str],
+    months: Mapping[str, Any],
+    audit_series: int,
+    seed: int,
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Audit the fast posteriors of a few series with NUTS on the PyMC model, rotating by month.
+
+    Returns:
+        z-scores and shifts by series, and the metrics `max_abs_z` and `max_forecast_shift` (in predictive standard
+        deviations) for MLflow; both empty when nothing was audited.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for series in audited_series(series_ids, audit_series, months["cutoff"]):
+        if series not in posteriors:
+            log.warning("%s is not audited: it has no posterior in this run", series)
+            continue
+        posterior = posteriors[series]()
+        log.info("audit of %s with NUTS: takes minutes", series)
+        found[series] = audit(posterior.series, posterior, seed=seed)
+    if not found:
+        return {}, {}
+    z = max(abs(value) for scores in found.values() for name, value in scores.items() if name.startswith("z_"))
+    shift = max(abs(scores["shift_forecast"]) for scores in found.values())
+    log.log(
+        logging.WARNING if z > SUSPICIOUS_Z else logging.INFO,
+        "audit of %s: largest |z| %.2f, forecast shifted by %.3f predictive sd",
+        ", ".join(found),
+        z,
+        shift,
+    )
+    metrics = {"max_abs_z": z, "max_forecast_shift": shift, "n_series": len(found)}
+    return found, {name: {"value": round(float(value), DECIMALS), "step": 0} for name, value in metrics.items()}
