@@ -59,11 +59,12 @@ def test_a_wrong_password_is_refused(stores: Stores):
 
 
 def test_each_role_has_its_own_database_only(stores: Stores):
-    with psycopg2.connect(stores.postgres.url("mlflow").replace("+psycopg2", "")) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user")
-            assert cursor.fetchone() == (False, False)
-    elsewhere = stores.postgres.url("mlflow").replace("+psycopg2", "").removesuffix("mlflow") + "airflow"
+    own = stores.postgres.url("mlflow").replace("+psycopg2", "")
+    with psycopg2.connect(own) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False, False)
+    connection.close()
+    elsewhere = own.removesuffix("mlflow") + "airflow"
     with pytest.raises(psycopg2.OperationalError, match="permission denied"):
         psycopg2.connect(elsewhere)
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):

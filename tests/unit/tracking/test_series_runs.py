@@ -151,3 +151,27 @@ def test_the_count_costs_one_request_a_shard(store: MlflowClient, parent, monkey
     monkeypatch.setattr(MlflowClient, "log_metric", counted)
     MlflowSeriesRunsDataset().save({name: record(name) for name in "abcd"})
     assert logged == ["series_done"]
+
+
+def test_what_a_load_found_is_handed_to_the_save_of_the_same_parent_only(
+    store: MlflowClient, parent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = []
+    original = MlflowClient.search_runs
+
+    def counted(self, *arguments, **options):
+        searched.append(arguments)
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "search_runs", counted)
+    MlflowSeriesRunsDataset().load()
+    MlflowSeriesRunsDataset().save({"belem": record()})
+    assert len(searched) == 2  # by the load, and for the count of what is done
+    MlflowSeriesRunsDataset().save({"belem": record(metrics={"rmse": 0.5})})
+    assert len(searched) == 4  # nothing was handed on: it looks by itself, and finds the run
+    MlflowSeriesRunsDataset().load()
+    mlflow.end_run()
+    with mlflow.start_run(experiment_id=parent.info.experiment_id):
+        MlflowSeriesRunsDataset().save({"belem": record()})
+    assert len(searched) == 7
+    assert len(children_of(store, parent)) == 1

@@ -1,12 +1,19 @@
-"""Child runs: one per series, nested under the parent run, found again by tag and never duplicated."""
+"""Child runs: one per series, nested under the parent run, found again by tag and never duplicated.
+
+Requests are counted, for a fleet makes them by the ten thousand: one to create a run, one to end it, and none to find
+out where its artifacts go (`tests/integration/test_requests.py`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from mlflow.entities import Run
+from mlflow.entities import Run, RunInfo, RunStatus
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.time import get_current_time_millis
 
 SERIES_TAG = "series"
 FINGERPRINT_TAG = "fingerprint"
@@ -39,17 +46,17 @@ class ChildRuns:
             if not token:
                 return found
 
-    def open(self, series: str, label: str, fingerprint: str, earlier: Run | None) -> str:
-        """Id of the child to log to: the earlier one when it is about the same work, else a new one.
+    def open(self, series: str, label: str, fingerprint: str, earlier: Run | None) -> RunInfo:
+        """The child to log to: the earlier one when it is about the same work, else a new one.
 
         A child made from other data, parameters or code is deleted: its parameters cannot be changed.
         """
         if earlier is not None:
             if earlier.data.tags.get(FINGERPRINT_TAG) == fingerprint:
-                self.client.update_run(earlier.info.run_id, status="RUNNING")
+                self._set_status(earlier.info.run_id, "RUNNING")
                 if FAILURE_TAG in earlier.data.tags:
                     self.client.delete_tag(earlier.info.run_id, FAILURE_TAG)
-                return earlier.info.run_id
+                return earlier.info
             self.client.delete_run(earlier.info.run_id)
         tags = {
             MLFLOW_PARENT_RUN_ID: self.parent.info.run_id,
@@ -57,5 +64,18 @@ class ChildRuns:
             SERIES_TAG: series,
             FINGERPRINT_TAG: fingerprint,
         }
-        run = self.client.create_run(self.parent.info.experiment_id, tags=tags, run_name=label)
-        return run.info.run_id
+        return self.client.create_run(self.parent.info.experiment_id, tags=tags, run_name=label).info
+
+    def upload(self, child: RunInfo, folder: Path) -> None:
+        """Store the files of a folder: one request each through a tracking server."""
+        # The client's own log_artifacts would ask the server for the address that `child` holds.
+        get_artifact_repository(child.artifact_uri, tracking_uri=self.client.tracking_uri).log_artifacts(str(folder))
+
+    def end(self, child: RunInfo, status: str) -> None:
+        """Give a child its final status."""
+        self._set_status(child.run_id, status, get_current_time_millis())
+
+    def _set_status(self, run_id: str, status: str, end_time: int | None = None) -> None:
+        # The store's own call: the client's update_run and set_terminated read the run before they write it.
+        store = self.client._tracking_client.store
+        store.update_run_info(run_id, RunStatus.from_string(status), end_time, None)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import mlflow
 from kedro.io import AbstractDataset, DatasetError
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, Run, RunInfo, RunTag
 from mlflow.tracking import MlflowClient
 
 from retraining.tracking.children import FINGERPRINT_TAG, ChildRuns
@@ -48,6 +48,10 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
     The class name starts with "Mlflow", by which kedro-mlflow switches its datasets off.
     """
 
+    # What a load found, by parent, for the save of the same task, which is another dataset of the catalog: one search
+    # less a shard. A task's series belong to it alone, so that nobody else changes their children meanwhile.
+    _found: ClassVar[dict[str, dict[str, Run]]] = {}
+
     def __init__(self) -> None:
         self._logging_activated = True
 
@@ -56,30 +60,35 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
         parent = self._parent()
         if parent is None:
             return {}
-        children = ChildRuns(MlflowClient(), parent).find()
+        found = ChildRuns(MlflowClient(), parent).find()
+        # Of this parent only: a process that serves one DAG run after the other must not grow.
+        self._found.clear()
+        self._found[parent.info.run_id] = found
         return {
             series: run.data.tags.get(FINGERPRINT_TAG, "")
-            for series, run in children.items()
+            for series, run in found.items()
             if run.info.status == "FINISHED"
         }
 
     def save(self, data: dict[str, SeriesRecord]) -> None:
         """Write each record to its own child run, and to the parent how many are done by now.
 
-        Two to four requests a record besides one per artifact file, and three for all of them.
+        Three requests a record besides one per artifact file; for all of them together two, and one more where nothing
+        was loaded before.
         """
         parent = self._parent()
         if parent is None or not data:
             return
-        client = MlflowClient()
-        children = ChildRuns(client, parent)
-        earlier = children.find()
+        children = ChildRuns(MlflowClient(), parent)
+        earlier = self._found.pop(parent.info.run_id, None)
+        if earlier is None:
+            earlier = children.find()
         for series, record in data.items():
-            run_id = children.open(series, record.label, record.fingerprint, earlier.get(series))
-            _log_record(client, run_id, record)
-            client.set_terminated(run_id, record.status)
-            log.info("Child run %s of %s is %s", run_id, record.label, record.status)
-        _log_done(client, children)
+            child = children.open(series, record.label, record.fingerprint, earlier.get(series))
+            _log_record(children, child, record)
+            children.end(child, record.status)
+            log.info("Child run %s of %s is %s", child.run_id, record.label, record.status)
+        _log_done(children)
 
     def _parent(self) -> Run | None:
         if not self._logging_activated:
@@ -96,16 +105,16 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
         return {}
 
 
-def _log_done(client: MlflowClient, children: ChildRuns) -> None:
+def _log_done(children: ChildRuns) -> None:
     """Tell the parent how many of its series are finished, counted anew: other shards may have ended meanwhile."""
     done = sum(run.info.status == "FINISHED" for run in children.find().values())
-    client.log_metric(children.parent.info.run_id, DONE_METRIC, done, step=done)
+    children.client.log_metric(children.parent.info.run_id, DONE_METRIC, done, step=done)
 
 
-def _log_record(client: MlflowClient, run_id: str, record: SeriesRecord) -> None:
+def _log_record(children: ChildRuns, child: RunInfo, record: SeriesRecord) -> None:
     now = int(time.time() * 1000)
-    client.log_batch(
-        run_id,
+    children.client.log_batch(
+        child.run_id,
         metrics=[Metric(key, float(value), now, 0) for key, value in record.metrics.items()],
         params=[Param(key, str(value)[:_PARAM_LENGTH]) for key, value in record.parameters.items()],
         tags=[RunTag(key, str(value)) for key, value in record.tags.items()],
@@ -120,4 +129,4 @@ def _log_record(client: MlflowClient, run_id: str, record: SeriesRecord) -> None
                 path.write_bytes(content)
             else:
                 content(path)
-        client.log_artifacts(run_id, folder)
+        children.upload(child, Path(folder))
