@@ -11,6 +11,7 @@ Floats = NDArray[np.float64]
 
 SQRT_TWO_PI = float(np.sqrt(2 * np.pi))
 NEWTON_STEPS = 60
+MOST_NODES, SINH_NODES = 200, 160
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +125,43 @@ class Forecast:
         return np.einsum("s,sh->h", self.weights, absolute) - self._half_mean_difference()
 
     def _half_mean_difference(self) -> Floats:
+        """Integral of F (1 - F): evenly spaced nodes, unless a few wide components would need too many of them."""
         low = (self.means - 8.5 * self.sds).min(axis=0)
         high = (self.means + 8.5 * self.sds).max(axis=0)
-        nodes = int(np.clip(np.ceil(((high - low) / (0.6 * self.sds.min(axis=0))).max()), 24, 600))
+        nodes = int(np.ceil(((high - low) / (0.6 * self.sds.min(axis=0))).max()))
+        if nodes > MOST_NODES:
+            return self._heavy_tailed_half_mean_difference(low, high)
+        nodes = max(nodes, 24)
         step = (high - low) / nodes
         total = np.zeros(len(self))
         for i in range(1, nodes):
-            cdf = np.einsum("s,sh->h", self.weights, ndtr((low + i * step - self.means) / self.sds))
+            cdf = self._cdf_at(low + i * step)
             total += cdf * (1 - cdf)
         return total * step
+
+    def _heavy_tailed_half_mean_difference(self, low: Floats, high: Floats) -> Floats:
+        """The same integral with x = centre + scale sinh(v), whose steps grow with the distance from the centre.
+
+        A short history leaves lengthscale and amplitude to their priors: components thousands of times wider than
+        the others then carry a millionth of the weight.
+        """
+        centre = self._quantile(0.5)
+        order = np.argsort(self.sds, axis=0)
+        below = np.cumsum(self.weights[order], axis=0)
+        typical = np.argmax(below >= 0.01, axis=0)  # one in a hundred is narrower
+        scale = 2 * np.take_along_axis(np.take_along_axis(self.sds, order, 0), typical[None], 0)[0]
+        first, last = np.arcsinh((low - centre) / scale), np.arcsinh((high - centre) / scale)
+        step = (last - first) / SINH_NODES
+        total = np.zeros(len(self))
+        for i in range(1, SINH_NODES):
+            v = first + i * step
+            cdf = self._cdf_at(centre + scale * np.sinh(v))
+            total += cdf * (1 - cdf) * np.cosh(v)
+        return total * step * scale
+
+    def _cdf_at(self, x: Floats) -> Floats:
+        """P(value <= x) at one point a month, x (H,)."""
+        return np.einsum("s,sh->h", self.weights, ndtr((x - self.means) / self.sds))
 
 
 def systematic(weights: Floats, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
