@@ -1,0 +1,124 @@
+"""Deployments for benchmarks: a folder of its own, simulated series, the environment that the Makefile gives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import yaml
+
+from retraining.sample_data import write_sample
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = ROOT / "kedro_project"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A folder with everything that runs write, and the environment of processes that work in it."""
+
+    folder: Path
+    project: Path
+    tracking: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the Makefile sets, with this folder in the place of var/."""
+        var = self.folder / "var"
+        shared = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "defaults.env").read_text(), flags=re.M))
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("AIRFLOW", "MLFLOW", "RETRAINING", "KEDRO"))
+        }
+        return {
+            **inherited,
+            **shared,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "RETRAINING_VAR": str(var),
+            "AIRFLOW_HOME": str(var / "airflow"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "KEDRO_PROJECT_PATH": str(self.project),
+            "KEDRO_LOGGING_CONFIG": str(self.project / "conf" / "logging_airflow.yml"),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{var}/mlflow/mlflow.db",
+            "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT / 'kedro_project' / 'src'}",
+            **self.tracking,
+        }
+
+    def prepare(self) -> None:
+        """Make Airflow's tables."""
+        (self.folder / "var" / "mlflow").mkdir(parents=True, exist_ok=True)
+        command = ["airflow", "db", "migrate"]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=180)
+        (self.folder / "var" / "airflow" / "airflow.cfg").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that Postgres, which does not run as root, may reach into; removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def simulated_project(folder: Path, series: int, artifacts: list[str] | None = None) -> Path:
+    """A copy of the Kedro project's configuration over so many simulated series; the code is the checkout's."""
+    project = folder / "kedro_project"
+    shutil.copytree(PROJECT / "conf", project / "conf")
+    shutil.copy(PROJECT / "pyproject.toml", project)
+    (project / "src").mkdir()
+    entries = {
+        f"s{number:05d}": {"label": f"Station {number}", "file": f"station_s{number:05d}.csv"}
+        for number in range(series)
+    }
+    write_sample(folder / "stations", entries)
+    _change(
+        project / "conf" / "base" / "globals.yml",
+        climate_brazil_series=entries,
+        climate_brazil_stations=str(folder / "stations"),
+    )
+    if artifacts is not None:
+        parameters = project / "conf" / "base" / "parameters_climate_brazil.yml"
+        text = re.sub(
+            r"^  series_artifacts: .*$",
+            f"  series_artifacts: [{', '.join(artifacts)}]",
+            parameters.read_text(),
+            flags=re.M,
+        )
+        parameters.write_text(text)
+    return project
+
+
+def _change(file: Path, **values: object) -> None:
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **values}, allow_unicode=True, sort_keys=False))
+
+
+def cpu_of_tree(pid: int) -> float:
+    """CPU seconds of a process, of its descendants and of those of them that have ended and were waited for."""
+    total = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(pid)
+        for process in [leader, *leader.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def bytes_under(folder: Path) -> int:
+    """Size of all files under a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
