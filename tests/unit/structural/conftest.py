@@ -44,8 +44,10 @@ def simulated() -> Callable[..., Series]:
     return simulate
 
 
-@pytest.fixture(params=["matern32", "matern12"])
+@pytest.fixture(params=["matern32", "matern12", "pooled slope"])
 def model(request: pytest.FixtureRequest) -> ModelConfig:
+    if request.param == "pooled slope":
+        return ModelConfig(pooled_slope_mean=0.9, pooled_slope_sd=0.2)
     return ModelConfig(kernel=request.param)
 
 

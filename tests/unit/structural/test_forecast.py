@@ -92,3 +92,22 @@ def test_score_skips_missing_months():
     assert (result["coverage_80"], result["coverage_95"], result["months"]) == (0.5, 0.5, 2.0)
     assert np.isnan(score(forecast, [np.nan] * 3)["crps"])
     assert skill(0.4, 0.5) == pytest.approx(0.2)
+
+
+def test_crps_of_a_mixture_with_a_few_very_wide_components():
+    """E|X - y| - E|X - X'| / 2 pair by pair; short histories leave such components, with next to no weight."""
+    from scipy.special import ndtr
+
+    rng = np.random.default_rng(3)
+    sd = np.exp(rng.normal(0, 0.3, 200)) * np.where(np.arange(200) < 5, 3000.0, 1.0)
+    mean, weight = rng.normal(25, 0.5, 200), np.where(np.arange(200) < 5, 1e-7, 1.0)
+    weight /= weight.sum()
+    forecast = Forecast(np.array(["2000-01"], "datetime64[M]"), weight, mean[:, None], sd[:, None])
+
+    def absolute(mean, sd):
+        z = mean / sd
+        return mean * (2 * ndtr(z) - 1) + 2 * sd * np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+
+    pairs = absolute(mean[:, None] - mean, np.hypot(sd[:, None], sd))
+    expected = weight @ absolute(26 - mean, sd) - weight @ pairs @ weight / 2
+    assert forecast.crps([26.0])[0] == pytest.approx(expected, rel=1e-8)

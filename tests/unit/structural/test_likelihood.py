@@ -35,7 +35,8 @@ def test_likelihood_forecast_and_smoother_equal_dense_algebra(simulated, model, 
     mean, sd = predict(target, given, 12)
     smoothed = smooth(target, given)
     kept, n = np.flatnonzero(target.observed), target.length
-    y = target.z[kept, 0]
+    prior_mean = target.design(0, n + 12) @ target.prior_mean
+    y = target.z[kept, 0] - prior_mean[kept]
     for i in range(len(u)):
         full, noise = dense(target, u[i])
         k = full[np.ix_(kept, kept)] + noise * np.eye(len(kept))
@@ -43,7 +44,7 @@ def test_likelihood_forecast_and_smoother_equal_dense_algebra(simulated, model, 
         expected = -0.5 * (np.linalg.slogdet(k)[1] + y @ inverse @ y + len(kept) * np.log(2 * np.pi))
         assert given.log_likelihood[i] == pytest.approx(expected, abs=1e-8)
         cross = full[:, kept]
-        posterior_mean = cross @ inverse @ y
+        posterior_mean = prior_mean + cross @ inverse @ y
         posterior_var = np.diag(full) - np.einsum("ij,jk,ik->i", cross, inverse, cross) + noise
         np.testing.assert_allclose(mean[i], posterior_mean[n:], atol=1e-8)
         np.testing.assert_allclose(sd[i] ** 2, posterior_var[n:], atol=1e-8)

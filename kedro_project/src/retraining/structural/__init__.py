@@ -23,6 +23,7 @@ from .fitting import fit
 from .forecast import Forecast
 from .graph import model_graph
 from .marginal import Start
+from .pooling import donor_slopes, with_pooled_slope
 from .posterior import Posterior
 from .scoring import score, skill
 from .series import Series
@@ -44,9 +45,11 @@ __all__ = [
     "audit",
     "climatology",
     "climatology_trend",
+    "donor_slopes",
     "fit",
     "model_graph",
     "score",
     "seasonal_naive",
     "skill",
+    "with_pooled_slope",
 ]

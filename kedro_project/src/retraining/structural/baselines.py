@@ -63,6 +63,13 @@ def climatology(series: Series, n_ahead: int) -> Forecast:
     return _forecast(series, mean[ahead], sd[ahead])
 
 
+def climatology_trend_slope(series: Series) -> float:
+    """Slope of the least-squares line beside twelve calendar months, degC per decade."""
+    month, kept = _calendar_month(series.months), series.observed
+    x = np.column_stack([month[:, None] == np.arange(PERIOD), np.arange(len(series)) / (10 * PERIOD)]).astype(float)
+    return float(np.linalg.lstsq(x[kept], series.values[kept])[0][-1])
+
+
 def climatology_trend(series: Series, n_ahead: int) -> Forecast:
     """Ordinary least squares on twelve calendar months and one linear trend; the usual prediction variance."""
     month, ahead = _calendar_month(series.months), _calendar_month(_ahead(series, n_ahead))

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -52,3 +53,12 @@ def integrate_out(gram, amplitude, prior_sd):
         quadratic[s] = gram[s, 0, 0] * scale - explained
         logdet[s] = 2.0 * log_a
     return quadratic, logdet, mean, root
+
+
+def shift_gram(gram: NDArray[np.float64], prior_mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gram matrices of [y - X m, X] from those of [y, X]: coefficients with prior mean m, less m, have mean zero."""
+    shifted = gram.copy()
+    for i in np.flatnonzero(prior_mean):
+        shifted[:, :, 0] -= prior_mean[i] * shifted[:, :, 1 + i]
+        shifted[:, 0, :] -= prior_mean[i] * shifted[:, 1 + i, :]
+    return shifted

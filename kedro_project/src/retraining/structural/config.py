@@ -24,6 +24,9 @@ class ModelConfig(BaseModel):
     coefficient_scale: float = Field(0.5, gt=0)
     intercept_scale: float = Field(1.0, gt=0)
     slope_scale: float = Field(1.0, gt=0)
+    # Slope's prior pooled over other series, degC per decade (see pooling); replaces Normal(0, slope_scale).
+    pooled_slope_mean: float | None = None
+    pooled_slope_sd: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _harmonics_are_identifiable(self) -> "ModelConfig":
@@ -33,6 +36,12 @@ class ModelConfig(BaseModel):
                 "cycle is indistinguishable from a slower one (aliasing), so its coefficients have no meaning. "
                 f"Use harmonics <= {self.period // 2}."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pooled_slope_is_whole(self) -> "ModelConfig":
+        if (self.pooled_slope_mean is None) != (self.pooled_slope_sd is None):
+            raise ValueError("give pooled_slope_mean and pooled_slope_sd, or neither of them")
         return self
 
     @property

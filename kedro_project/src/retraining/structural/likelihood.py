@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .coefficients import integrate_out
+from .coefficients import integrate_out, shift_gram
 from .config import ModelConfig
 from .kernels import transition, transition_gradient
 from .markov import filter_columns
 from .markov_gradient import quadratic_gradient
 from .priors import log_prior, log_prior_gradient
 from .series import Series, standardise
-from .trend import design, prior_sds
+from .trend import coefficient_prior, design
 
 Floats = NDArray[np.float64]
 
@@ -63,9 +63,14 @@ class Target:
         return int(self.z.shape[0])
 
     @property
+    def prior_mean(self) -> Floats:
+        """Prior means of the p coefficients, all zero without a pooled slope."""
+        return coefficient_prior(self.model, self.length, self.y_sd)[0]
+
+    @property
     def prior_sd(self) -> Floats:
         """D, the prior standard deviations of the p coefficients."""
-        return prior_sds(self.model)
+        return coefficient_prior(self.model, self.length, self.y_sd)[1]
 
     def design(self, start: int, stop: int) -> Floats:
         """Design rows at positions start..stop-1 of the training calendar, (stop - start, p)."""
@@ -78,7 +83,10 @@ class Target:
         gram, logdet, state, cov = filter_columns(
             self.z, self.observed, transition(self.model.kernel, ell), (sigma / eta) ** 2
         )
-        quadratic, logdet_a, mean, root = integrate_out(gram, eta, self.prior_sd)
+        prior_mean = self.prior_mean
+        shifted = shift_gram(gram, prior_mean) if prior_mean.any() else gram
+        quadratic, logdet_a, mean, root = integrate_out(shifted, eta, self.prior_sd)
+        mean += prior_mean
         count = int(self.observed.sum())
         log_likelihood = -0.5 * (count * (LOG_TWO_PI + 2 * u[:, 1]) + logdet + logdet_a + quadratic)
         return Conditional(u, log_likelihood, mean, root, state, cov)

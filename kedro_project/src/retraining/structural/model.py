@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .config import ModelConfig
 from .likelihood import Target
-from .trend import column_labels, design, prior_sds
+from .trend import coefficient_prior, column_labels, design
 
 if TYPE_CHECKING:
     import pymc
@@ -34,14 +34,21 @@ class ModelData:
     position: Floats
     basis: Floats
     frequency: Floats
+    slope_prior: Floats  # mean and sd
 
     def hilbert(self) -> dict[str, Floats]:
         """Data of the sampling form."""
-        return {"y": self.y, "columns": self.columns, "phi": self.basis, "omega": self.frequency}
+        return {
+            "y": self.y,
+            "columns": self.columns,
+            "phi": self.basis,
+            "omega": self.frequency,
+            "slope_prior": self.slope_prior,
+        }
 
     def exact(self) -> dict[str, Floats]:
         """Data of the exact form."""
-        return {"y": self.y, "columns": self.columns, "position": self.position}
+        return {"y": self.y, "columns": self.columns, "position": self.position, "slope_prior": self.slope_prior}
 
 
 def basis_size(kernel: str, length: int, shortest: float, longest: float) -> tuple[int, float]:
@@ -87,14 +94,17 @@ def model_data(target: Target, m: int, c: float) -> ModelData:
     """Both forms' data for one series."""
     kept = np.flatnonzero(target.observed)
     basis, frequency = hilbert_basis(kept, target.length, m, c)
-    return ModelData(target.z[kept, 0].copy(), target.z[kept, 1:].copy(), kept.astype(float), basis, frequency)
+    y, columns = target.z[kept, 0].copy(), target.z[kept, 1:].copy()
+    slope_prior = np.array([target.prior_mean[1], target.prior_sd[1]])
+    return ModelData(y, columns, kept.astype(float), basis, frequency, slope_prior)
 
 
 def example_data(model: ModelConfig, m: int = 64) -> ModelData:
     """Ten empty years, for the model's picture and as a placeholder when compiling."""
     length = 120
     basis, frequency = hilbert_basis(np.arange(length), length, m, 1.2)
-    return ModelData(np.zeros(length), design(model, 0, length, 0, length), np.arange(float(length)), basis, frequency)
+    columns, slope_prior = design(model, 0, length, 0, length), np.array([0.0, model.slope_scale])
+    return ModelData(np.zeros(length), columns, np.arange(float(length)), basis, frequency, slope_prior)
 
 
 def _hyperpriors(model: ModelConfig) -> tuple[Any, Any, Any]:
@@ -133,7 +143,8 @@ def build_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
         observed = pm.Data("y", data.y, dims="month")
         sigma, amplitude, lengthscale = _hyperpriors(model)
         intercept = pm.Normal("intercept", 0, model.intercept_scale)
-        slope = pm.Normal("slope", 0, model.slope_scale)
+        slope_prior = pm.Data("slope_prior", data.slope_prior)
+        slope = pm.Normal("slope", slope_prior[0], slope_prior[1])
         fourier = pm.Normal("fourier", 0, model.coefficient_scale, dims="harmonic")
         weight = pm.Normal("basis_weight", dims="basis")
         spectrum = amplitude * pt.sqrt(spectral_density(model, frequency, lengthscale))
@@ -154,9 +165,11 @@ def build_exact_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
         columns = pm.Data("columns", data.columns, dims=("month", "column"))
         observed = pm.Data("y", data.y, dims="month")
         sigma, amplitude, lengthscale = _hyperpriors(model)
-        linear = columns * prior_sds(model)
+        slope_prior = pm.Data("slope_prior", data.slope_prior)
+        own_sds = coefficient_prior(model, 1, 1.0)[1]
+        linear = columns * pt.set_subtensor(pt.as_tensor(own_sds)[1], slope_prior[1])
         distance = pt.abs(position[:, None] - position)  # exact zeros: the kernel's own call adds 1e-6 to each
         trend = amplitude**2 * kernel(1, ls=1.0).full_from_distance(distance / lengthscale)
         covariance = trend + linear @ linear.T + sigma**2 * pt.eye(position.shape[0])
-        pm.MvNormal("temperature", mu=pt.zeros_like(observed), cov=covariance, observed=observed, dims="month")
+        pm.MvNormal("temperature", mu=slope_prior[0] * columns[:, 1], cov=covariance, observed=observed, dims="month")
     return built

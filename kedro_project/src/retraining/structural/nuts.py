@@ -64,7 +64,8 @@ def _sample(target: Target, m: int, c: float, config: InferenceConfig, seed: int
     if config.nuts_sampler == "nutpie":
         import nutpie
 
-        compiled = _compiled(target.model, m).with_data(**values)
+        plain = target.model.model_copy(update={"pooled_slope_mean": None, "pooled_slope_sd": None})
+        compiled = _compiled(plain, m).with_data(**values)
         idata = nutpie.sample(compiled, **chosen, seed=seed % 2**32, save_warmup=False, progress_bar=False)
     else:
         import pymc as pm
@@ -110,6 +111,10 @@ def exact_forecast(target: Target, u: Floats) -> Floats:
     kept, ahead = np.flatnonzero(target.observed), np.arange(target.length, target.length + AHEAD)
     x = target.z[kept, 1:] * target.prior_sd
     x_ahead = target.design(ahead[0], ahead[-1] + 1) * target.prior_sd
+    expected, expected_ahead = (
+        target.z[kept, 1:] @ target.prior_mean,
+        target.design(ahead[0], ahead[-1] + 1) @ target.prior_mean,
+    )
     near = np.abs(kept[:, None] - kept).astype(float)
     far = np.abs(ahead[:, None] - kept).astype(float)
     out = np.empty((*u.shape[:2], AHEAD))
@@ -117,8 +122,8 @@ def exact_forecast(target: Target, u: Floats) -> Floats:
         sigma, eta, ell = np.exp(u[index])
         full = covariance(target.model.kernel, near, eta, ell) + x @ x.T
         full[np.diag_indices(len(kept))] += sigma**2
-        solved = cho_solve(cho_factor(full, lower=True), target.z[kept, 0])
-        out[index] = (covariance(target.model.kernel, far, eta, ell) + x_ahead @ x.T) @ solved
+        solved = cho_solve(cho_factor(full, lower=True), target.z[kept, 0] - expected)
+        out[index] = expected_ahead + (covariance(target.model.kernel, far, eta, ell) + x_ahead @ x.T) @ solved
     return out
 
 

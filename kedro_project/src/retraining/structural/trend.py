@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from .config import ModelConfig
 from .seasonality import fourier_columns, fourier_labels
 
+MONTHS_A_DECADE = 120
+
 
 def tau(position: NDArray[Any], length: int) -> NDArray[np.float64]:
     """Months since the first, centred and scaled: -1 at the first training month, +1 at the last."""
@@ -27,7 +29,15 @@ def column_labels(model: ModelConfig) -> list[str]:
     return ["intercept", "slope", *fourier_labels(model.period, model.harmonics)]
 
 
-def prior_sds(model: ModelConfig) -> NDArray[np.float64]:
-    """Prior standard deviations D of the coefficients, in the order of the design's columns."""
+def coefficient_prior(model: ModelConfig, length: int, y_sd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Prior means and standard deviations D of the coefficients, standardised, in the order of the design's columns.
+
+    Only a pooled slope depends on the data: tau runs over (length - 1) / 2 months a unit, y over y_sd degC.
+    """
     seasonal = len(fourier_labels(model.period, model.harmonics))
-    return np.array([model.intercept_scale, model.slope_scale] + [model.coefficient_scale] * seasonal)
+    sd = np.array([model.intercept_scale, model.slope_scale] + [model.coefficient_scale] * seasonal)
+    mean = np.zeros_like(sd)
+    if model.pooled_slope_mean is not None and model.pooled_slope_sd is not None:
+        unit = (length - 1) / 2 / (MONTHS_A_DECADE * y_sd)
+        mean[1], sd[1] = unit * model.pooled_slope_mean, unit * model.pooled_slope_sd
+    return mean, sd
