@@ -93,7 +93,7 @@ def refresh_files(
     """
     if not url_pattern:
         report = RefreshReport(None, str(folder))
-        logger.info("%s", report.message)
+        logger.info("refresh: %s", report.message)
         return report
     folder = Path(folder)
     _check(url_pattern, folder)
@@ -115,7 +115,7 @@ def refresh_files(
             statuses.append(FileStatus(series, file, status))
     write_atomically(folder / STATE_FILE, json.dumps(state, indent=1, sort_keys=True).encode())
     report = RefreshReport(public_url(url_pattern), str(folder), tuple(statuses))
-    logger.info("%s", report.message)
+    logger.info("refresh: %s", report.message)
     return report
 
 

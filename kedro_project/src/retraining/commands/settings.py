@@ -46,7 +46,7 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
         OmegaConf.update(runtime_params, targets[name], conf[name])
     cutoff_pipeline = f"{dag}_cutoff"
     # What goes wrong is said once, below.
-    for name in ("kedro", "retraining"):
+    for name in ("kedro", "kedro.runner", "retraining"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with KedroSession.create(
