@@ -7,25 +7,47 @@ from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
+from stations import real_stations
 
 from retraining.structural import (
     Forecast,
-    InferenceConfig,
     ModelConfig,
     Series,
     climatology,
     climatology_trend,
+    donor_slopes,
     fit,
     seasonal_naive,
+    with_pooled_slope,
 )
 
 Forecaster = Callable[[Series, int], Forecast]
 PERIOD = 12
 
 
-def ours(model: ModelConfig | None = None, inference: InferenceConfig | None = None) -> Forecaster:
-    """The engine with a configuration; the default one where none is given."""
-    return lambda series, n_ahead: fit(series, model, inference).forecast(n_ahead)
+def ours(model: ModelConfig | None = None, min_years_own_slope: float = 100) -> Forecaster:
+    """The engine with a configuration, and with slopes pooled over the other stations as in the pipeline."""
+
+    def forecast(series: Series, n_ahead: int) -> Forecast:
+        known = {
+            name: one.until(min(one.last_month, series.last_month))
+            for name, one in real_stations().items()
+            if one.first_month < series.last_month
+        }
+        pooled = with_pooled_slope(model or ModelConfig(), series, donor_slopes(known), min_years_own_slope)
+        return fit(series, pooled).forecast(n_ahead)
+
+    return forecast
+
+
+def last_years(years: int, forecaster: Forecaster) -> Forecaster:
+    """The forecaster on the newest `years` of a series only, as if its station had opened then."""
+
+    def forecast(series: Series, n_ahead: int) -> Forecast:
+        kept = min(12 * years, len(series))
+        return forecaster(Series(series.id, series.last_month - (kept - 1), series.values[-kept:]), n_ahead)
+
+    return forecast
 
 
 def tutorial(series: Series, n_ahead: int) -> Forecast:

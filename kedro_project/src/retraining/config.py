@@ -50,9 +50,11 @@ class ClimateBrazil(Parameters):
     cutoff: date | None = None
     stations: str | None = None
     source: str | None = None
+    history_start: date | None = date(1961, 1, 1)
     testing_window: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
     n_ahead: Annotated[int, Field(strict=True, ge=1, le=600)] = 12
     seed: Annotated[int, Field(strict=True, ge=0)] = 20191001
+    min_years_own_slope: Annotated[int, Field(strict=True, ge=0, le=1000)] = 100
     audit_series: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
     series_per_task: Annotated[int, Field(strict=True, ge=1)] = 3
     contract: Contract = Contract()
@@ -68,14 +70,14 @@ class ClimateBrazil(Parameters):
         # `kedro run --params climate_brazil.series=belem` hands over a plain string.
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("cutoff", mode="before")
+    @field_validator("cutoff", "history_start", mode="before")
     @classmethod
     def _written_as_a_date(cls, value: object) -> object:
         if not isinstance(value, str | date | None):
             raise ValueError("write it as YYYY-MM-01")
         return value
 
-    @field_validator("cutoff")
+    @field_validator("cutoff", "history_start")
     @classmethod
     def _first_of_a_month(cls, value: date | None) -> date | None:
         if value is not None and value.day != 1:

@@ -28,6 +28,7 @@ from retraining.pipelines.climate_brazil.processing import (
     to_series,
     train_test_split,
 )
+from retraining.pipelines.climate_brazil.run_nodes import split
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 REAL = (REPOSITORY / os.environ.get("RETRAINING_TEST_DATA", "../shared/data") / "stations").resolve()
@@ -298,6 +299,25 @@ def test_a_window_that_leaves_too_little_names_the_series():
         train_test_split(table, 12)
     with pytest.raises(BadInputError, match="testing_window is 0"):
         train_test_split(table, 0)
+
+
+def test_months_before_the_history_start_are_not_trained_on():
+    table = pl.concat([a_table(60), a_table(60, series="b", first=(2003, 1))])
+    train, test = train_test_split(table, 12, history_start=date(2002, 1, 1))
+    assert test.equals(train_test_split(table, 12)[1])
+    first = dict(train.group_by("series").agg(pl.col("date").min()).iter_rows())
+    assert first == {"a": date(2002, 1, 1), "b": date(2003, 1, 1)}
+    with pytest.raises(TrainingTooShortError, match=r"a \(12\).* a history_start before 2003-01-01"):
+        train_test_split(table, 12, history_start=date(2003, 1, 1))
+
+
+def test_the_run_keeps_the_slopes_of_long_histories():
+    table = pl.concat([a_table(240), a_table(240, series="b", first=(1990, 1)), a_table(60, series="short")])
+    *_, ids, slopes = split(table, 12, "1995-01-01", 60)
+    assert ids == ["a", "b", "short"]
+    # 0.01 °C a month; b keeps 168 months, which are too few.
+    assert slopes == {"a": pytest.approx(1.2)}
+    assert split(table, 12, None, 0)[3] == {}
 
 
 def test_a_series_has_a_complete_grid_with_nan_for_missing_months():

@@ -33,14 +33,17 @@ def station(name: str, seed: int, **changed: float) -> pl.DataFrame:
 
 
 TABLE = pl.concat(station(name, seed) for seed, name in enumerate(NAMES))
+SLOPES = {f"other_{i}": i / 10 for i in range(5)}
 TRAINING, HOLDOUT = train_test_split(TABLE, 12)
 
 
-def select(shard=(), finished=None, results=(), training=TRAINING, holdout=HOLDOUT, **changed: Any) -> dict[str, Work]:
-    options = {"model": MODEL, "inference": INFERENCE, "n_ahead": 12, "seed": 1}
+def select(
+    shard=(), finished=None, results=(), training=TRAINING, holdout=HOLDOUT, slopes=(), **changed: Any
+) -> dict[str, Work]:
+    options = {"min_years_own_slope": 60, "model": MODEL, "inference": INFERENCE, "n_ahead": 12, "seed": 1}
     options |= {"series_artifacts": ARTIFACTS, "log_artifacts": True} | changed
     stored = dict.fromkeys(results, dict)
-    return select_series(training, holdout, ENTRIES, shard, finished or {}, stored, **options)
+    return select_series(training, holdout, dict(slopes), ENTRIES, shard, finished or {}, stored, **options)
 
 
 class TestSelect:
@@ -73,6 +76,7 @@ class TestSelect:
             {"seed": 2},
             {"n_ahead": 13},
             {"model": ModelConfig(harmonics=5)},
+            {"slopes": SLOPES},
             {"inference": InferenceConfig(draws=200, points=512, min_ess=50)},
             {"series_artifacts": ("posterior",)},
             {"log_artifacts": False},
@@ -93,6 +97,12 @@ class TestSelect:
         others = TRAINING.filter(pl.col("series") != "c")
         assert select(training=others)["a"].fingerprint == select()["a"].fingerprint
 
+    def test_a_short_history_takes_the_slopes_of_the_others(self) -> None:
+        assert select()["a"].model is MODEL  # nobody to learn from
+        assert select(slopes=SLOPES)["a"].model.pooled_slope_mean == pytest.approx(0.2)
+        # 14 years of training are enough here.
+        assert select(slopes=SLOPES, min_years_own_slope=14)["a"].model is MODEL
+
     def test_the_order_of_the_artifacts_does_not_matter(self) -> None:
         assert select(series_artifacts=ARTIFACTS[::-1])["a"].fingerprint == select()["a"].fingerprint
 
@@ -108,6 +118,7 @@ class TestEvaluate:
             training=Series("a", first, training),
             full=Series("a", first, np.array([*training, *actual[:2]])),
             actual=np.array(actual),
+            model=MODEL,
             fingerprint="f",
         )
         months = np.datetime64("2002-01") + np.arange(3)
@@ -150,10 +161,10 @@ def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = Tr
     training, holdout = train_test_split(table, 12, min_training_months=1)
     options = {"series_artifacts": artifacts, "log_artifacts": log_artifacts}
     work = select(shard=shard, training=training, holdout=holdout, **options)
-    fits = series_nodes.train(work, MODEL, INFERENCE, 1)
+    fits = series_nodes.train(work, INFERENCE, 1)
     held_out = series_nodes.forecast(work, fits)
     scores = evaluate(work, held_out)
-    refits = series_nodes.refit(work, fits, MODEL, INFERENCE, 1)
+    refits = series_nodes.refit(work, fits, INFERENCE, 1)
     forecasts = series_nodes.forecast_ahead(refits, 12)
     plots = forecast_plot(work, fits, held_out, forecasts, {"simulated": True})
     graph = {"model_graph.mmd": lambda: "graph TD"}

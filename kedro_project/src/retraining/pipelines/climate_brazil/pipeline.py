@@ -70,12 +70,13 @@ def data_processing() -> Pipeline:
 
 def train() -> Pipeline:
     """From the tidy table to trained, scored and recorded series, split to refit."""
+    min_years = "params:min_years_own_slope"
     run_level = pipeline(
         [
             _node(
                 run_nodes.split,
-                ["training_table", "params:testing_window"],
-                ["training_split", "holdout", "series_ids"],
+                ["training_table", "params:testing_window", "params:history_start", min_years],
+                ["training_split", "holdout", "series_ids", "slopes"],
                 "train_test_split",
             ),
             _node(
@@ -91,21 +92,22 @@ def train() -> Pipeline:
 
 def _series() -> Pipeline:
     model, inference, seed = "params:model", "params:inference", "params:seed"
+    min_years = "params:min_years_own_slope"
     keep = ["params:series_artifacts", "params:log_artifacts"]
     inner = [
         _node(
             series_nodes.select_series,
             [
-                *("training_split", "holdout", "entries", "shard", "finished_runs", "earlier_results"),
-                *(model, inference, "params:n_ahead", seed, *keep),
+                *("training_split", "holdout", "slopes", "entries", "shard", "finished_runs", "earlier_results"),
+                *(min_years, model, inference, "params:n_ahead", seed, *keep),
             ],
             ["work"],
             "select",
         ),
-        _node(series_nodes.train, ["work", model, inference, seed], ["fits"], "train"),
+        _node(series_nodes.train, ["work", inference, seed], ["fits"], "train"),
         _node(series_nodes.forecast, ["work", "fits"], ["holdout_forecasts"], "forecast"),
         _node(series_nodes.evaluate, ["work", "holdout_forecasts"], ["scores"], "evaluate"),
-        _node(series_nodes.refit, ["work", "fits", model, inference, seed], ["refits"], "refit"),
+        _node(series_nodes.refit, ["work", "fits", inference, seed], ["refits"], "refit"),
         _node(series_nodes.forecast_ahead, ["refits", "params:n_ahead"], ["forecasts"], "forecast_ahead"),
         _node(
             record.forecast_plot,
@@ -121,7 +123,7 @@ def _series() -> Pipeline:
         ),
         _node(series_nodes.check_series, ["outcome"], [], "check"),
     ]
-    passed_in = {"training_split", "holdout", "entries", "shard", "finished_runs", "earlier_results"}
+    passed_in = {"training_split", "holdout", "slopes", "entries", "shard", "finished_runs", "earlier_results"}
     passed_in |= {"stations_origin", "model_graph"}
     passed_out = {"series_results", "posteriors", "series_runs"}
     return pipeline(
@@ -129,7 +131,7 @@ def _series() -> Pipeline:
         namespace="series",
         inputs=set(_named(*passed_in)),
         outputs=set(_named(*passed_out)),
-        parameters=set(_named("params:model", "params:inference", "params:n_ahead", "params:seed", *keep)),
+        parameters=set(_named(model, inference, seed, min_years, "params:n_ahead", *keep)),
     )
 
 

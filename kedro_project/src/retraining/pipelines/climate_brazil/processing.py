@@ -100,9 +100,15 @@ def process_datasets(
 
 
 def train_test_split(
-    table: pl.DataFrame, testing_window: int, *, min_training_months: int = MIN_TRAINING_MONTHS
+    table: pl.DataFrame,
+    testing_window: int,
+    *,
+    history_start: date | None = None,
+    min_training_months: int = MIN_TRAINING_MONTHS,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Hold out, per series, the last `testing_window` calendar months that end at its newest observation.
+
+    What is dated before `history_start` is left out of the training part; the table, its checks and its plot keep it.
 
     Returns:
         The training part and the held-out part, both with the table's columns and its null months.
@@ -116,13 +122,15 @@ def train_test_split(
     newest = pl.col("date").filter(observed).max().over("series")
     # The window is counted in calendar months: an absent month inside it shortens the scores, not the horizon.
     held_out = pl.col("date") > newest.dt.offset_by(f"-{testing_window}mo")
-    train, test = table.filter(~held_out), table.filter(held_out & (pl.col("date") <= newest))
+    recent = pl.col("date") >= history_start if history_start else pl.lit(True)
+    train, test = table.filter(~held_out & recent), table.filter(held_out & (pl.col("date") <= newest))
     left = dict(train.group_by("series").agg(observed.sum()).iter_rows())
     short = [f"{name} ({left.get(name, 0)})" for name in series_ids(table) if left.get(name, 0) < min_training_months]
     if short:
         raise TrainingTooShortError(
             f"with testing_window = {testing_window} too few observed months are left to train on (at least "
-            f"{min_training_months}): {', '.join(short)}. Lower testing_window or leave these series out"
+            f"{min_training_months}): {', '.join(short)}. Lower testing_window"
+            f"{f', choose a history_start before {history_start},' if history_start else ''} or leave these series out"
         )
     return train, test
 

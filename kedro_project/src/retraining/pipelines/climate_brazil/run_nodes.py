@@ -20,17 +20,17 @@ from retraining.pipelines.climate_brazil.model_graph import model_graph_picture
 from retraining.pipelines.climate_brazil.processing import (
     process_datasets,
     series_ids,
+    to_series,
     train_test_split,
 )
 from retraining.sources import RefreshReport
-from retraining.structural import InferenceConfig, ModelConfig, model_graph
+from retraining.structural import InferenceConfig, ModelConfig, donor_slopes, model_graph
 
 log = logging.getLogger(__name__)
 
 
 def refresh(report: RefreshReport) -> dict[str, Any]:
     """Bring the station files up to date from their source, where one is configured."""
-    log.info("refresh: %s", report.message)
     return asdict(report)
 
 
@@ -60,9 +60,22 @@ def settle_cutoff(
     return months["cutoff"]
 
 
-def split(table: pl.DataFrame, testing_window: int) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """Hold out the last months of each series to score the model; list the series for the shards."""
-    return *train_test_split(table, testing_window), series_ids(table)
+def split(
+    table: pl.DataFrame, testing_window: int, history_start: str | date | None, min_years_own_slope: int
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str], dict[str, float]]:
+    """Hold out the last months of each series to score the model; list the series for the shards.
+
+    Returns:
+        Training part, held-out part, ids, and the slopes of the long histories in °C per decade, from the training
+        part alone: the prior of the series that are shorter than `min_years_own_slope`.
+    """
+    start = date.fromisoformat(history_start) if isinstance(history_start, str) else history_start
+    training, holdout = train_test_split(table, testing_window, history_start=start)
+    slopes = {}
+    if min_years_own_slope:
+        parts = training.partition_by("series", maintain_order=True)
+        slopes = donor_slopes({part["series"][0]: to_series(part, part["series"][0]) for part in parts})
+    return training, holdout, series_ids(table), slopes
 
 
 def describe_run(months: Mapping[str, Any], origin: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ from retraining.structural import (
     score,
     seasonal_naive,
     skill,
+    with_pooled_slope,
 )
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Work:
         training: months before the holdout, °C.
         full: training and held-out months, °C.
         actual: (testing_window,) the held-out months, °C, NaN where missing.
+        model: its configuration, with the other series' slopes as prior where its history is short.
         fingerprint: hash of data, parameters and code; equal fingerprints mean equal results.
     """
 
@@ -60,16 +62,19 @@ class Work:
     training: Series
     full: Series
     actual: np.ndarray
+    model: ModelConfig
     fingerprint: str
 
 
 def select_series(
     training: pl.DataFrame,
     holdout: pl.DataFrame,
+    slopes: Mapping[str, float],
     entries: Mapping[str, Mapping[str, str]],
     shard: Sequence[str],
     finished: Mapping[str, str],
     results: Mapping[str, Callable[[], Any]],
+    min_years_own_slope: int,
     model: ModelConfig,
     inference: InferenceConfig,
     n_ahead: int,
@@ -85,7 +90,6 @@ def select_series(
         UnknownSeriesError: the shard names a series that is not in the tables.
     """
     parameters = {
-        "model": model.model_dump(),
         "inference": inference.model_dump(),
         "n_ahead": n_ahead,
         "seed": seed,
@@ -102,7 +106,14 @@ def select_series(
     for series in shard or known:
         rows = training.filter(pl.col("series") == series)
         held = holdout.filter(pl.col("series") == series)
-        facts = {**parameters, "training": data_digest(rows), "holdout": data_digest(held)}
+        history = to_series(rows, series)
+        own_model = with_pooled_slope(model, history, slopes, min_years_own_slope)
+        facts = {
+            **parameters,
+            "model": own_model.model_dump(),
+            "training": data_digest(rows),
+            "holdout": data_digest(held),
+        }
         fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
         if finished.get(series) == fingerprint and series in results:
             log.info("%s is done: its child run is finished with fingerprint %s", series, fingerprint)
@@ -110,17 +121,18 @@ def select_series(
         pending[series] = Work(
             series=series,
             label=entries[series]["label"],
-            training=to_series(rows, series),
+            training=history,
             full=to_series(pl.concat([rows, held]), series),
             actual=to_series(held, series).values,
+            model=own_model,
             fingerprint=fingerprint,
         )
     return pending
 
 
-def train(work: dict[str, Work], model: ModelConfig, inference: InferenceConfig, seed: int) -> dict[str, Any]:
+def train(work: dict[str, Work], inference: InferenceConfig, seed: int) -> dict[str, Any]:
     """Fit each series on the months before its holdout."""
-    return each("train", lambda one: fit(one.training, model, inference, seed=seed), work)
+    return each("train", lambda one: fit(one.training, one.model, inference, seed=seed), work)
 
 
 def forecast(work: dict[str, Work], fits: dict[str, Any]) -> dict[str, Any]:
@@ -148,13 +160,11 @@ def evaluate(work: dict[str, Work], forecasts: dict[str, Any]) -> dict[str, Any]
     return each("evaluate", evaluate_one, work, forecasts)
 
 
-def refit(
-    work: dict[str, Work], fits: dict[str, Any], model: ModelConfig, inference: InferenceConfig, seed: int
-) -> dict[str, Any]:
+def refit(work: dict[str, Work], fits: dict[str, Any], inference: InferenceConfig, seed: int) -> dict[str, Any]:
     """Fit each series again on everything before the cutoff, starting from the first fit."""
 
     def refit_one(one: Work, first: Posterior) -> Posterior:
-        return fit(one.full, model, inference, seed=seed, start=first.start)
+        return fit(one.full, one.model, inference, seed=seed, start=first.start)
 
     return each("refit", refit_one, work, fits)
 
