@@ -19,7 +19,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 from mlflow.types import DataType
 
-from retraining.pyfunc.saving import posterior_file, save_series_model
+from retraining.pipelines.climate_brazil.record import posterior_file
+from retraining.pyfunc.saving import save_series_model
 
 # What a stranger does with the model: no path to this project, no pickle allowed.
 STRANGER = """
@@ -90,11 +91,6 @@ def test_the_package_comes_with_the_model(stranger: dict[str, Any], folder: Path
 
 def test_forecasting_needs_no_training_stack(stranger: dict[str, Any]) -> None:
     assert not {"pymc", "pytensor", "nutpie", "kedro", "arviz", "xarray", "matplotlib"} & set(stranger["modules"])
-
-
-@pytest.mark.xfail(reason="structural/{markov,markov_gradient,coefficients,smooth}.py import numba at module level")
-def test_forecasting_needs_no_compiler(stranger: dict[str, Any]) -> None:
-    assert "numba" not in stranger["modules"]
 
 
 def test_what_forecasting_imports_is_declared(stranger: dict[str, Any], folder: Path) -> None:

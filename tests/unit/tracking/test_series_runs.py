@@ -9,9 +9,10 @@ from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_loggin
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from retraining.series_record import SeriesRecord
 from retraining.tracking import children
 from retraining.tracking.children import ChildRuns
-from retraining.tracking.series_runs import MlflowSeriesRunsDataset, SeriesRecord
+from retraining.tracking.series_runs import MlflowSeriesRunsDataset
 
 
 def record(label: str = "Belém", status: str = "FINISHED", fingerprint: str = "f1", **more) -> SeriesRecord:
@@ -27,15 +28,12 @@ def done_values(store: MlflowClient, parent) -> list[tuple[int, float]]:
 
 
 def test_a_record_becomes_a_nested_run_with_all_that_it_holds(store: MlflowClient, parent) -> None:
-    def write_folder(path: Path) -> None:
-        path.mkdir()
-        (path / "MLmodel").write_text("x")
-
     full = record(
         parameters={"series": "belem", "y_mean": 26.5, "note": "x" * 7000},
         metrics={"rmse": 0.5, "crps": 0.25},
         tags={"method_used": "marginal"},
-        files={"figures/forecast.png": b"png", "model": write_folder},
+        files={"figures/forecast.png": b"png"},
+        model=b"netcdf",
     )
     MlflowSeriesRunsDataset().save({"belem": full})
 
@@ -49,7 +47,9 @@ def test_a_record_becomes_a_nested_run_with_all_that_it_holds(store: MlflowClien
     assert [file.path for file in store.list_artifacts(run.info.run_id)] == ["figures", "model"]
     image = Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/figures/forecast.png"))
     assert image.read_bytes() == b"png"
-    assert [file.path for file in store.list_artifacts(run.info.run_id, "model")] == ["model/MLmodel"]
+    kept = Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/model"))
+    assert (kept / "artifacts" / "posterior.nc").read_bytes() == b"netcdf"
+    assert (kept / "MLmodel").is_file()
 
 
 def test_the_parent_stays_active_and_running(store: MlflowClient, parent) -> None:
@@ -59,7 +59,7 @@ def test_the_parent_stays_active_and_running(store: MlflowClient, parent) -> Non
 
 
 def test_each_series_has_its_own_status(store: MlflowClient, parent) -> None:
-    failed = record("Rio", "FAILED", tags={"failure": "train: ValueError: constant"})
+    failed = record("Rio", "FAILED", failure="train: ValueError: constant")
     MlflowSeriesRunsDataset().save({"belem": record(), "rio": failed})
     runs = {run.info.run_name: run for run in children_of(store, parent)}
     assert {name: run.info.status for name, run in runs.items()} == {"Belém": "FINISHED", "Rio": "FAILED"}
@@ -90,7 +90,7 @@ def test_other_work_deletes_the_old_run_and_makes_a_new_one(store: MlflowClient,
 
 
 def test_a_failed_series_that_is_retried_drops_the_note_of_its_failure(store: MlflowClient, parent) -> None:
-    MlflowSeriesRunsDataset().save({"belem": record(status="FAILED", tags={"failure": "train: no"})})
+    MlflowSeriesRunsDataset().save({"belem": record(status="FAILED", failure="train: no")})
     MlflowSeriesRunsDataset().save({"belem": record()})
     (run,) = children_of(store, parent)
     assert "failure" not in run.data.tags

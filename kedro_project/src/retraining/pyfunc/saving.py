@@ -13,8 +13,6 @@ import mlflow
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from retraining.structural import Posterior
-
 _CODE = Path(__file__).with_name("series_model.py")
 _PACKAGE = Path(__file__).resolve().parents[1]
 # What loading and forecasting import, and nothing else; versions are those of this environment.
@@ -31,14 +29,6 @@ SIGNATURE = ModelSignature(
         ]
     ),
 )
-
-
-def posterior_file(posterior: Posterior) -> bytes:
-    """The posterior as a NetCDF file with draws; made once where a run and its model both keep it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "posterior.nc"
-        posterior.save(path, draws=True)
-        return path.read_bytes()
 
 
 def save_series_model(posterior: bytes, path: Path) -> None:

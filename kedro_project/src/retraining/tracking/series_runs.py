@@ -5,41 +5,24 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import mlflow
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.entities import Metric, Param, Run, RunInfo, RunTag
 from mlflow.tracking import MlflowClient
 
-from retraining.tracking.children import FINGERPRINT_TAG, ChildRuns
+from retraining.pyfunc.saving import save_series_model
+from retraining.series_record import SeriesRecord
+from retraining.tracking.children import FAILURE_TAG, FINGERPRINT_TAG, ChildRuns
 
 log = logging.getLogger(__name__)
 
 DONE_METRIC = "series_done"
-# MLflow refuses longer parameter values.
+# MLflow refuses longer values.
 _PARAM_LENGTH = 6000
-
-
-@dataclass(frozen=True)
-class SeriesRecord:
-    """All that is kept of one series in one run.
-
-    Attributes:
-        files: what to store, by path inside the run's artifacts: the bytes of a file, or a function that
-            writes a file or folder at the path it is given.
-    """
-
-    label: str
-    status: Literal["FINISHED", "FAILED"]
-    fingerprint: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, bytes | Callable[[Path], None]] = field(default_factory=dict)
+_TAG_LENGTH = 4000
 
 
 class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str, str]]):
@@ -113,20 +96,20 @@ def _log_done(children: ChildRuns) -> None:
 
 def _log_record(children: ChildRuns, child: RunInfo, record: SeriesRecord) -> None:
     now = int(time.time() * 1000)
+    tags = {**record.tags, **({FAILURE_TAG: record.failure[:_TAG_LENGTH]} if record.failure else {})}
     children.client.log_batch(
         child.run_id,
         metrics=[Metric(key, float(value), now, 0) for key, value in record.metrics.items()],
         params=[Param(key, str(value)[:_PARAM_LENGTH]) for key, value in record.parameters.items()],
-        tags=[RunTag(key, str(value)) for key, value in record.tags.items()],
+        tags=[RunTag(key, str(value)) for key, value in tags.items()],
     )
-    if not record.files:
+    if not record.files and record.model is None:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in record.files.items():
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, bytes):
-                path.write_bytes(content)
-            else:
-                content(path)
-        children.upload(child, Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, content in record.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        if record.model is not None:
+            save_series_model(record.model, folder / "model")
+        children.upload(child, folder)

@@ -200,12 +200,15 @@ class TestRecord:
         wanted = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "k_hat", "ess"}
         assert wanted | {"seconds"} <= set(one.metrics)
         assert all(math.isfinite(value) for value in one.metrics.values())
-        assert set(one.files) == {"figures/model_graph.mmd", "figures/forecast.png", "posterior.nc", "model"}
+        assert set(one.files) == {"figures/model_graph.mmd", "figures/forecast.png", "posterior.nc"}
+        assert one.model == one.files["posterior.nc"]
         assert one.files["figures/forecast.png"].startswith(b"\x89PNG")
 
     def test_what_is_kept_can_be_chosen(self) -> None:
-        assert set(run_shard("a", artifacts=("posterior",))[2]["a"].files) == {"posterior.nc"}
-        assert run_shard("a", log_artifacts=False)[2]["a"].files == {}
+        posterior_only = run_shard("a", artifacts=("posterior",))[2]["a"]
+        assert (set(posterior_only.files), posterior_only.model) == ({"posterior.nc"}, None)
+        nothing = run_shard("a", log_artifacts=False)[2]["a"]
+        assert (nothing.files, nothing.model) == ({}, None)
 
     def test_a_failing_series_has_a_failed_record_and_row_and_no_posterior(self) -> None:
         constant = TABLE.with_columns(
@@ -216,7 +219,7 @@ class TestRecord:
         assert rows["b"]["reason"].startswith("train: ConstantSeriesError")
         assert set(posteriors) == {"a"}
         assert records["b"].status == "FAILED"
-        assert records["b"].tags == {"failure": rows["b"]["reason"]}
+        assert records["b"].failure == rows["b"]["reason"]
         assert isinstance(outcome["b"], Failure)
         json.dumps(rows, allow_nan=False)
         with pytest.raises(SeriesFailedError, match=r"1 of 2 series failed: b \(train: ConstantSeriesError"):

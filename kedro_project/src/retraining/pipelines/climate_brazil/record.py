@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,8 @@ from retraining.pipelines.climate_brazil.isolation import Failure, each
 from retraining.pipelines.climate_brazil.run_nodes import model_id
 from retraining.pipelines.climate_brazil.scores import DECIMALS
 from retraining.pipelines.climate_brazil.series_nodes import Work
-from retraining.pyfunc.saving import posterior_file, save_series_model
+from retraining.series_record import SeriesRecord
 from retraining.structural import Forecast, InferenceConfig, ModelConfig, Posterior
-from retraining.tracking.children import FAILURE_TAG
-from retraining.tracking.series_runs import SeriesRecord
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +51,14 @@ def forecast_plot(
     return each("forecast_plot", plot, work, fits, holdout_forecasts, forecasts)
 
 
+def posterior_file(posterior: Posterior) -> bytes:
+    """The posterior as a NetCDF file with draws."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "posterior.nc"
+        posterior.save(path, draws=True)
+        return path.read_bytes()
+
+
 def record(
     work: dict[str, Work],
     scores: dict[str, Any],
@@ -72,15 +79,13 @@ def record(
     keep = frozenset(series_artifacts) if log_artifacts else frozenset()
 
     def finished(one: Work, score: dict, posterior: Posterior, plot: bytes) -> SeriesRecord:
-        files: dict[str, bytes | Callable[[Path], Any]] = dict(graph) if "model_graph" in keep else {}
+        files = dict(graph) if "model_graph" in keep else {}
         if "forecast_plot" in keep:
             files["figures/forecast.png"] = plot
-        if keep & {"posterior", "model"}:
-            netcdf = posterior_file(posterior)
-            if "posterior" in keep:
-                files["posterior.nc"] = netcdf
-            if "model" in keep:
-                files["model"] = lambda path: save_series_model(netcdf, path)
+        # Made once where a run and its model both keep it.
+        netcdf = posterior_file(posterior) if keep & {"posterior", "model"} else None
+        if netcdf is not None and "posterior" in keep:
+            files["posterior.nc"] = netcdf
         diagnostics = {k: round(v, DECIMALS) for k, v in posterior.diagnostics.items() if np.isfinite(v)}
         return SeriesRecord(
             label=one.label,
@@ -99,6 +104,7 @@ def record(
             metrics={key: round(score[key], DECIMALS) for key in METRICS if np.isfinite(score[key])} | diagnostics,
             tags={"method_used": posterior.method_used},
             files=files,
+            model=netcdf if "model" in keep else None,
         )
 
     outcome = each("record", finished, work, scores, posteriors, plots)
@@ -107,9 +113,7 @@ def record(
         one = work[series]
         if isinstance(value, Failure):
             reason = f"{value.step}: {value.reason}"
-            records[series] = SeriesRecord(
-                one.label, "FAILED", one.fingerprint, {"series": series}, tags={FAILURE_TAG: reason[:4000]}
-            )
+            records[series] = SeriesRecord(one.label, "FAILED", one.fingerprint, {"series": series}, failure=reason)
             rows[series] = {"series": series, "label": one.label, "status": "failed", "reason": reason}
         else:
             records[series] = value
