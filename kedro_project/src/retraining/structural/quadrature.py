@@ -26,13 +26,14 @@ def sample_quadrature(target: Target, approximation: Proposal) -> Weighted | Non
     nothing, which is a long tail of log sigma on one side only).
     """
     for step in STEPS:
-        grid = _grid(target, approximation, step)
+        grid = weigh_grid(target, approximation, step)
         if grid is not None:
             return grid
     return None
 
 
-def _grid(target: Target, approximation: Proposal, step: float) -> Weighted | None:
+def weigh_grid(target: Target, approximation: Proposal, step: float) -> Weighted | None:
+    """One grid with `step` approximate sds between nodes, or None where it would be too large or too coarse."""
     sides = np.full((3, 2), 2 * round(EXTENT / step / 2))
     while True:
         axes = [np.arange(-low, high + 1) for low, high in sides]
