@@ -61,6 +61,18 @@ dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow
 test: $(PREPARED) ## Run the test suite
 	@pytest
 
+BENCHMARKS := inference accuracy agreement dag_import tracked dagrun fleet
+BENCH ?= $(BENCHMARKS)
+
+.PHONY: bench
+bench: $(PREPARED) ## Measure, one benchmark after the other (BENCH=inference: one; FULL=1: full size)
+	@uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
+	@export RETRAINING_TEST_DATA="$${RETRAINING_TEST_DATA:-$(abspath ../shared/data)}"; \
+	for name in $(BENCH); do \
+	  test -f "benchmarks/$$name.py" || { echo "There is no benchmark $$name; known: $(BENCHMARKS)" >&2; exit 1; }; \
+	  printf '\n=== %s\n' "$$name"; python -W ignore "benchmarks/$$name.py"; \
+	done
+
 .PHONY: lint
 lint: $(INSTALLED) ## Style, types and import arrows
 	@ruff check . && ruff format --check . && mypy && lint-imports

@@ -87,7 +87,7 @@ def _run(
     inherited = {
         key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "AWS_", "RCLONE", "PG"))
     }
-    with _signals_as_they_were():
+    with signals_as_they_were():
         servers = stack.enter_context(Supervisor({name: command}, {**inherited, **environment}, logs))
     deadline = time.monotonic() + READY_WITHIN
     while not answers():
@@ -99,7 +99,7 @@ def _run(
 
 
 @contextlib.contextmanager
-def _signals_as_they_were() -> Iterator[None]:
+def signals_as_they_were() -> Iterator[None]:
     """Give signals back to the caller, who runs in this process; a SIGTERM must not leave stores behind."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
