@@ -31,7 +31,7 @@ MODEL, INFERENCE = ModelConfig(), InferenceConfig()
 LEVELS = [0.05, 0.5, 0.95]
 FINE_STEP = 0.35  # approximate sds; the fallback's own grids use 0.6 and 0.4
 HISTORIES = {"full history": 1000, "last 10 years": 10, "last 5 years": 5}
-LEAST_MONTHS = 36
+LEAST_MONTHS, LARGE = 36, 0.02
 DATA_SETS, BINS = (5000 if FULL else 1000), 10
 NUTS = InferenceConfig(method="nuts", nuts_trend="exact", chains=2, draws=1000, tune=400)
 NUTS_CASES = [("sao_paulo", 20), ("fortaleza", 20), *([("sao_luiz", 1000)] if FULL else [])]
@@ -57,9 +57,9 @@ def _last(series: Series, years: int) -> Series:
     return Series(series.id, series.last_month - (kept - 1), series.values[-kept:])
 
 
-def _against_grid() -> tuple[list[list], float, float]:
-    """Rows, the largest error of a posterior mean in posterior sds, and the share of fits that fell back."""
-    rows, worst, fell_back, count = [], 0.0, 0, 0
+def _against_grid() -> tuple[list[list], dict[str, float], float]:
+    """Rows, the largest error of a posterior mean in posterior sds by history, and the share of fits that fell back."""
+    rows, worst, fell_back, count = [], {}, 0, 0
     for label, years in HISTORIES.items():
         means, quantiles = [], []
         for series in real_stations().values():
@@ -70,9 +70,15 @@ def _against_grid() -> tuple[list[list], float, float]:
             count, fell_back = count + 1, fell_back + (posterior.method_used != "marginal")
             grid = _fine_grid(posterior)
             means.append(_mean_errors(posterior, grid))
+            if means[-1].max() > LARGE:
+                worst_of = HYPERPARAMETERS[int(means[-1].argmax())]
+                diagnostics = f"k-hat {posterior.diagnostics['k_hat']:.2f}, ESS {posterior.diagnostics['ess']:.0f}"
+                print(f"{label}, {series.id}: {worst_of} off by {means[-1].max():.3f} posterior sd; {diagnostics}")
             quantiles.append(_quantile_errors(posterior, grid))
-        worst = max(worst, float(np.max(means)))
+        worst[label] = float(np.max(means))
         rows.append([f"quadrature, {label}", "posterior means, posterior sd", float(np.median(means)), np.max(means)])
+        within = float(np.mean(np.array(means) <= LARGE))
+        rows.append([f"quadrature, {label}", f"share of means within {LARGE} posterior sd", within, ""])
         name = "forecast quantiles, predictive sd"
         rows.append([f"quadrature, {label}", name, float(np.median(quantiles)), np.max(quantiles)])
         print(f"quadrature, {label}: {len(means)} series", flush=True)

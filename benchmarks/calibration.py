@@ -38,7 +38,7 @@ def draw(pits: Mapping[str, np.ndarray]) -> None:
             linestyle=line,
             linewidth=1.6,
             markersize=5,
-            label=f"{name}: 80 % held {100 * at_80:.1f} %",
+            label=f"{name}: 80 % interval held {100 * at_80:.1f} %",
             zorder=2,
         )
     count = len(next(iter(pits.values())))
