@@ -31,7 +31,7 @@ from retraining.commands.stores import HOST, free_port
 from retraining.commands.supervisor import Supervisor
 from retraining.sample_data import CLIMATES, write_sample
 
-PAIRS = 2
+PAIRS = 3 if os.environ.get("FULL") else 1
 CUTOFF = "2019-11-01"
 DAG = "climate_brazil"
 # Forked tasks inherit what the scheduler has imported; Airflow imports this module in each of its processes.
@@ -49,7 +49,9 @@ def main() -> None:
         stations = _stations(folder)
         port = free_port()
         environment = {**deployment.environment, **_airflow(stores, folder, port)}
-        subprocess.run(["airflow", "db", "migrate"], env=environment, check=True, capture_output=True, timeout=180)
+        migrated = subprocess.run(["airflow", "db", "migrate"], env=environment, capture_output=True, timeout=180)
+        if migrated.returncode:
+            raise SystemExit(migrated.stderr.decode()[-2000:])
         plain, dag_runs, tasks = [], [], []
         with _scheduler(environment, folder / "logs") as servers:
             _wait_for_dag(port, servers)
