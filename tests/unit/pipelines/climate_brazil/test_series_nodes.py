@@ -166,7 +166,9 @@ def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = Tr
     scores = evaluate(work, held_out)
     refits = series_nodes.refit(work, fits, INFERENCE, 1)
     forecasts = series_nodes.forecast_ahead(refits, 12)
-    plots = forecast_plot(work, fits, held_out, forecasts, {"simulated": True})
+    plots = forecast_plot(work, fits, held_out, forecasts, {"simulated": True}, artifacts, log_artifacts)
+    if "forecast_plot" not in artifacts or not log_artifacts:
+        assert set(plots.values()) == {b""}
     graph = {"model_graph.mmd": lambda: "graph TD"}
     return record(work, scores, refits, plots, graph, MODEL, INFERENCE, artifacts, log_artifacts)
 

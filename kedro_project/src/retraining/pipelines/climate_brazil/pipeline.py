@@ -111,7 +111,7 @@ def _series() -> Pipeline:
         _node(series_nodes.forecast_ahead, ["refits", "params:n_ahead"], ["forecasts"], "forecast_ahead"),
         _node(
             record.forecast_plot,
-            ["work", "fits", "holdout_forecasts", "forecasts", "stations_origin"],
+            ["work", "fits", "holdout_forecasts", "forecasts", "stations_origin", *keep],
             ["plots"],
             "forecast_plot",
         ),

@@ -31,10 +31,19 @@ def forecast_plot(
     holdout_forecasts: dict[str, Any],
     forecasts: dict[str, Any],
     origin: Mapping[str, Any],
+    series_artifacts: Sequence[str],
+    log_artifacts: bool,
 ) -> dict[str, Any]:
-    """Plot each series: in-sample mean and 80 % HDI, held-out months and their forecast, forecast ahead. PNG bytes."""
+    """Plot each series: in-sample mean and 80 % HDI, held-out months and their forecast, forecast ahead.
+
+    Returns:
+        PNG files, without content where the plot is not to be kept: drawing is most of what a series costs.
+    """
+    wanted = log_artifacts and "forecast_plot" in series_artifacts
 
     def plot(one: Work, first: Posterior, held_out: Forecast, ahead: Forecast) -> bytes:
+        if not wanted:
+            return b""
         full = one.full
         months = full.first_month + np.arange(len(full.values))
         figure = forecast_figure(
@@ -46,6 +55,8 @@ def forecast_plot(
             ahead=forecast_frame(ahead),
             simulated=origin["simulated"],
         )
+        # A shard holds many series; what the band was computed from is not needed again.
+        first.forget()
         return figure_png(figure)
 
     return each("forecast_plot", plot, work, fits, holdout_forecasts, forecasts)
@@ -56,6 +67,8 @@ def posterior_file(posterior: Posterior) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "posterior.nc"
         posterior.save(path, draws=True)
+        # A shard holds many series; what forecasts were computed from can be computed again.
+        posterior.forget()
         return path.read_bytes()
 
 
