@@ -197,6 +197,7 @@ class TestRecord:
         assert one.parameters["series"] == "a"
         assert (one.parameters["training_start"], one.parameters["training_end"]) == ("2000-01", "2014-12")
         assert one.parameters["n_months"] == 180
+        assert one.parameters["pooled_slope_mean"] is None  # three series are too few to pool
         assert one.parameters["model_type"] == "bayesian_structural_time_series"
         assert one.parameters["y_mean"] == pytest.approx(25, abs=0.2)
         wanted = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "k_hat", "ess"}

@@ -113,6 +113,9 @@ def record(
                 "model_type": MODEL_TYPE,
                 "y_mean": float(posterior.y_mean),
                 "y_std": float(posterior.y_sd),
+                # Prior of the slope from the other series, °C per decade; None where the slope is the series' own.
+                "pooled_slope_mean": posterior.model.pooled_slope_mean,
+                "pooled_slope_sd": posterior.model.pooled_slope_sd,
             },
             metrics={key: round(score[key], DECIMALS) for key in METRICS if np.isfinite(score[key])} | diagnostics,
             tags={"method_used": posterior.method_used},
