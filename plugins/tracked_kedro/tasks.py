@@ -90,7 +90,8 @@ def close_run(**context: Any) -> None:
     """
     ti, dag_run = context["ti"], context["dag_run"]
     states = ti.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id]).get(dag_run.run_id, {})
-    failed = sorted(key for key, state in states.items() if state in ("failed", "upstream_failed"))
+    # Where a task is "upstream_failed", another one has failed: that one is worth naming.
+    failed = sorted(key for key, state in states.items() if state == "failed")
     run_id = _parent(context)
     if run_id is not None:
         _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, failed)))
