@@ -271,6 +271,9 @@ def test_unknown_keys_in_conf_fail_at_once(new_deployment: Callable[[], Deployme
     deployment = new_deployment()
     outcome = deployment.dags_test(stations=str(stations), n_ahed=6)
     assert outcome.code == 1
-    assert "Unknown parameters ['n_ahed']; this DAG takes ['audit_series', 'cutoff', 'draws', 'method', 'n_ahead'" in outcome.output
+    assert (
+        "Unknown parameters ['n_ahed']; this DAG takes ['audit_series', 'cutoff', 'draws', 'method', 'n_ahead'"
+        in outcome.output
+    )
     assert outcome.output.count("starting task_id=open_run") == 1
     assert deployment.parents() == []

@@ -109,11 +109,13 @@ def test_a_server_that_never_answers_is_given_up(var, monkeypatch, capsys, handl
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_noted_and_workers_deaf_to_it_end_with_their_server(tmp_path, monkeypatch, handlers, number):
     monkeypatch.setattr("retraining.commands.supervisor.GRACE", 0.5)
+    # Other tests of this session may keep servers of their own.
+    before = set(psutil.Process().children(recursive=True))
     with Supervisor({"first": python(STUBBORN), "second": python(STUBBORN)}, dict(os.environ), tmp_path) as servers:
         while not all(servers.log_file(name).read_text().count("up") == 2 for name in ("first", "second")):
             assert servers.ended() is None
             time.sleep(0.05)
-        family = psutil.Process().children(recursive=True)
+        family = set(psutil.Process().children(recursive=True)) - before
         assert len(family) >= 4
         os.kill(os.getpid(), number)
         assert servers.stopping
