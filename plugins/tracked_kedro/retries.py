@@ -13,6 +13,8 @@ from tracked_kedro.errors import PermanentError, UnavailableError
 # `airflow dags test` signs its DAG runs with this name.
 _DAGS_TEST = "dag_test"
 _AT_ONCE = timedelta(seconds=1)
+# After the first failure; twice as long after each further one.
+_BACK_OFF = timedelta(seconds=60)
 
 
 class RetryByCause(ExceptionRetryPolicy):
@@ -25,11 +27,14 @@ class RetryByCause(ExceptionRetryPolicy):
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """Airflow's question, asked in the task's process."""
         decision = super().evaluate(exception, try_number, max_tries, context)
-        if not _is_attended(context) or decision.action is RetryAction.FAIL:
+        if decision.action is RetryAction.FAIL:
             return decision
+        attended = _is_attended(context)
         if isinstance(exception, UnavailableError):
-            return RetryDecision.fail("no answer; `airflow dags test` does not wait for one")
-        return RetryDecision.retry(_AT_ONCE, "`airflow dags test` tries again at once")
+            if attended:
+                return RetryDecision.fail("no answer; `airflow dags test` does not wait for one")
+            return RetryDecision.retry(_BACK_OFF * 2 ** (try_number - 1), "no answer; later each time")
+        return RetryDecision.retry(_AT_ONCE, "`airflow dags test` tries again at once") if attended else decision
 
 
 def _is_attended(context: Any) -> bool:
@@ -41,6 +46,6 @@ def _is_attended(context: Any) -> bool:
 RETRY_POLICY = RetryByCause(
     rules=[
         RetryRule(PermanentError, RetryAction.FAIL, reason="the same input would fail again"),
-        RetryRule(UnavailableError, RetryAction.RETRY, retry_delay=timedelta(seconds=60), reason="no answer"),
+        RetryRule(UnavailableError, RetryAction.RETRY, retry_delay=_BACK_OFF, reason="no answer"),
     ]
 )

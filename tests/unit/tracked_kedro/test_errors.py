@@ -165,6 +165,13 @@ def test_airflow_dags_test_keeps_nobody_waiting(error: Exception, action: RetryA
     assert (decision.action, decision.retry_delay) == (action, delay)
 
 
+def test_a_dead_server_is_asked_again_later_each_time():
+    delays = [
+        RETRY_POLICY.evaluate(UnavailableError("dead"), attempt, 3, context(None)).retry_delay for attempt in (1, 2, 3)
+    ]
+    assert delays == [timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=240)]
+
+
 def test_the_policy_survives_a_missing_context():
     assert RETRY_POLICY.evaluate(UnavailableError("dead"), 1, 3).action is RetryAction.RETRY
 
