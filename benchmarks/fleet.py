@@ -149,7 +149,7 @@ def _watch(process: subprocess.Popen, outcome: Outcome, begin: float) -> None:
 def _look_at_memory(outcome: Outcome, trainer: int) -> None:
     for process in psutil.Process().children(recursive=True):
         try:
-            size, name = process.memory_info().rss / 2**20, " ".join(process.cmdline()[:4])
+            size, name = process.memory_info().rss / 2**20, " ".join(Path(part).name for part in process.cmdline()[:4])
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
         if process.pid == trainer:
