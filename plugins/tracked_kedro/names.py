@@ -21,6 +21,7 @@ KEDRO_COMMAND_TAG = "kedro_command"
 
 # Parameters that the bridge hands to Kedro beside those of the DAG run.
 RUN_KEY = "run_key"
+PIPELINE = "pipeline"
 SHARD = "shard"
 USE_MLFLOW = "use_mlflow"
 # A DAG parameter of this name that nobody set takes the month of the DAG run.

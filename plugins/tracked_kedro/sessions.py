@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tracked_kedro.names import PIPELINE
+
 
 def project_path() -> Path:
     """The Kedro project: the environment variable KEDRO_PROJECT_PATH, else `kedro_project/` beside `plugins/`."""
@@ -33,7 +35,8 @@ class Session:
         os.environ.pop("MLFLOW_RUN_ID", None)
         path = project_path()
         bootstrap_project(path)
-        with KedroSession.create(project_path=path, runtime_params=self.runtime_params, save_on_close=False) as session:
+        parameters = {**self.runtime_params, PIPELINE: self.pipeline}
+        with KedroSession.create(project_path=path, runtime_params=parameters, save_on_close=False) as session:
             yield session
 
     def load_context(self):

@@ -94,8 +94,8 @@ class ClimateBrazil(Parameters):
 
 #: Parameter block of each pipeline, by the key under which it stands in the parameters.
 BLOCKS: dict[str, type[Parameters]] = {"climate_brazil": ClimateBrazil}
-#: What a task hands over beside the parameters proper: whose data it reads, and its share of the work.
-RUNTIME = ("run_key", "shard")
+#: What a task hands over beside the parameters proper: its pipeline, whose data it reads, and its share of the work.
+RUNTIME = ("pipeline", "run_key", "shard")
 
 
 def check_parameters(parameters: Mapping[str, object]) -> None:

@@ -67,6 +67,12 @@ def test_a_run_of_its_own_is_finished_with_flat_parameters(store: MlflowClient, 
     assert store.get_experiment(run.info.experiment_id).name == "climate_brazil"
 
 
+@pytest.mark.parametrize("pipeline", ["climate_brazil", "data_processing"])
+def test_a_pipeline_and_its_parts_log_to_one_experiment(store: MlflowClient, kedro, pipeline: str) -> None:
+    kedro(pipeline)
+    assert [store.get_experiment(run.info.experiment_id).name for run in runs(store)] == ["climate_brazil"]
+
+
 def test_an_open_run_is_left_as_it_is(store: MlflowClient, parent, kedro) -> None:
     store.set_tag(parent.info.run_id, "kedro_command", "owner's")
     before = store.get_run(parent.info.run_id)

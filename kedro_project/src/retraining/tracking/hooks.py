@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import click
 import mlflow
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -45,8 +47,10 @@ class ParametersHook:
 
 
 class TrackingHook(MlflowHook):
-    """kedro-mlflow's hook, with five differences that many tasks on one run need.
+    """kedro-mlflow's hook, with six differences that many tasks on one run, and many pipelines, need.
 
+    * A pipeline that has a DAG logs to an experiment of its own: `mlflow.yml` is read with the runtime parameter
+      ``pipeline``, which tasks give and which is added here for `kedro run`.
     * A run that was already open is left as it is: whoever opened it owns its tags and its status.
     * A parameter that changed since the run began (a cleared task after a changed configuration) is noted in a
       tag, since MLflow parameters are write-once, and does not fail the task.
@@ -65,6 +69,8 @@ class TrackingHook(MlflowHook):
         self._use_mlflow = bool(context.config_loader["parameters"].get("use_mlflow", True))
         if not self._use_mlflow:
             return
+        self._context = context
+        _name_experiment(context, _pipelines_of_command())
         try:
             super().after_context_created(context)
         except _STORE_ERRORS as error:
@@ -83,6 +89,9 @@ class TrackingHook(MlflowHook):
         elif self._already_active_mlflow:
             self._join_open_run(run_params, catalog)
         else:
+            if _name_experiment(self._context, run_params.get("pipeline_names") or []):
+                # A session of Python code: only now is it known which pipeline runs.
+                super().after_context_created(self._context)
             super().before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
         run = mlflow.active_run() if self._is_mlflow_enabled else None
         self._known_params = dict(MlflowClient().get_run(run.info.run_id).data.params) if run else {}
@@ -155,3 +164,25 @@ class TrackingHook(MlflowHook):
             client.set_terminated(self.run_id, failed)
         except _STORE_ERRORS:
             log.warning("Run %s could not be marked FAILED", self.run_id, exc_info=True)
+
+
+def _pipelines_of_command() -> list[str]:
+    """Pipelines that `kedro run` was asked for; none outside that command."""
+    command = click.get_current_context(silent=True)
+    asked = command.params.get("pipelines") if command else None
+    return asked.split(",") if isinstance(asked, str) else list(asked or [])
+
+
+def _name_experiment(context: KedroContext, names: list[str]) -> bool:
+    """Let `mlflow.yml` speak of the first of `names` that has a DAG; whether that names another experiment."""
+    loader = context.config_loader
+    own = [name for name in names if name in loader["airflow"] and name != "default"]
+    if not own:
+        return False
+    parameters = {**(loader.runtime_params or {}), "pipeline": own[0]}
+    renamed = type(loader)(
+        str(loader.conf_source), env=loader.env, runtime_params=parameters, **settings.CONFIG_LOADER_ARGS
+    )["mlflow"]
+    changed = renamed["tracking"]["experiment"]["name"] != loader["mlflow"]["tracking"]["experiment"]["name"]
+    loader["mlflow"] = renamed
+    return bool(changed)
