@@ -217,8 +217,8 @@ with DAG(
             task_id="series",
             doc_md=(
                 "Runs series.select, series.train, series.forecast, series.refit, "
-                "series.evaluate, series.forecast_ahead, series.forecast_plot, series.record, "
-                "series.check for one shard of keys."
+                "series.evaluate, series.forecast_ahead, series.forecast_plot, "
+                "series.forecast_tables, series.record, series.check for one shard of keys."
             ),
             execution_timeout=timedelta(minutes=240),
             map_index_template="{{ shard_label }}",

@@ -141,9 +141,24 @@ def test_each_series_has_a_child(deployment: Deployment, whole: Run) -> None:
         wanted = {"series", "training_start", "training_end", "model_id", "model_type", "y_mean", "y_std"}
         assert wanted <= child.data.params.keys()
         files = deployment.artifacts(child)
-        assert {"figures/forecast.png", "posterior.nc", "model/MLmodel", "model/artifacts/posterior.nc"} <= files
+        kept = {
+            "figures/forecast.png",
+            "series.parquet",
+            "posterior.nc",
+            "model/MLmodel",
+            "model/artifacts/posterior.nc",
+        }
+        assert kept | {"model/MLmodel", "model/artifacts/posterior.nc"} <= files
         assert any(re.fullmatch(r"figures/model_graph\.(svg|mmd)", file) for file in files)
         assert not any(file.endswith(".pkl") for file in files)
+
+
+def test_the_run_folder_keeps_the_forecasts_of_each_series(deployment: Deployment, whole: Run) -> None:
+    files = sorted((deployment.var / "data" / "climate_brazil" / "kedro" / "forecasts").iterdir())
+    assert [file.name for file in files] == [f"{series}.parquet" for series in sorted(SERIES)]
+    table = pl.read_parquet(files[0])
+    counts = table.group_by("series", "kind", maintain_order=True).len().rows()
+    assert counts == [("belem", "heldout", 12), ("belem", "ahead", 12)]
 
 
 def test_train_alone_makes_children_and_the_report_can_follow(deployment: Deployment, whole: Run) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from retraining.structural.config import InferenceConfig, ModelConfig
 
-SeriesArtifact = Literal["model_graph", "forecast_plot", "posterior", "model"]
+SeriesArtifact = Literal["model_graph", "forecast_plot", "series_table", "posterior", "model"]
 
 
 class ParameterError(ValueError):
@@ -61,7 +61,7 @@ class ClimateBrazil(Parameters):
     model: ModelConfig = ModelConfig()
     inference: InferenceConfig = InferenceConfig()
     log_artifacts: StrictBool = True
-    series_artifacts: tuple[SeriesArtifact, ...] = ("model_graph", "forecast_plot", "posterior", "model")
+    series_artifacts: tuple[SeriesArtifact, ...] = get_args(SeriesArtifact)
     tags: dict[str, str] = {}
 
     @field_validator("series", mode="before")

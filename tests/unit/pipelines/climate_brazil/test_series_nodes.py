@@ -16,13 +16,14 @@ from retraining.pipelines.climate_brazil.processing import train_test_split
 from retraining.pipelines.climate_brazil.record import forecast_plot, record
 from retraining.pipelines.climate_brazil.scores import SCHEMA, report_frame
 from retraining.pipelines.climate_brazil.series_nodes import Work, evaluate, select_series
+from retraining.pipelines.climate_brazil.series_tables import FORECAST_SCHEMA, forecast_tables
 from retraining.structural import Forecast, InferenceConfig, ModelConfig, Series
 
 MODEL = ModelConfig()
 INFERENCE = InferenceConfig(draws=100, points=512, min_ess=50)
 NAMES = ("a", "b", "c")
 ENTRIES = {name: {"label": name.upper(), "file": f"station_{name}.csv"} for name in NAMES}
-ARTIFACTS = ("model_graph", "forecast_plot", "posterior", "model")
+ARTIFACTS = ("model_graph", "forecast_plot", "series_table", "posterior", "model")
 
 
 def station(name: str, seed: int, **changed: float) -> pl.DataFrame:
@@ -157,7 +158,7 @@ class TestEvaluate:
 
 
 def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = True, artifacts=ARTIFACTS):
-    """What the namespace does for one shard: rows, posteriors, records, outcomes."""
+    """What the namespace does for one shard: rows, posteriors, forecast tables, records, outcomes."""
     training, holdout = train_test_split(table, 12, min_training_months=1)
     options = {"series_artifacts": artifacts, "log_artifacts": log_artifacts}
     work = select(shard=shard, training=training, holdout=holdout, **options)
@@ -170,7 +171,8 @@ def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = Tr
     if "forecast_plot" not in artifacts or not log_artifacts:
         assert set(plots.values()) == {b""}
     graph = {"model_graph.mmd": lambda: "graph TD"}
-    return record(work, scores, refits, plots, graph, MODEL, INFERENCE, artifacts, log_artifacts)
+    tables = forecast_tables(work, held_out, forecasts)
+    return record(work, scores, refits, plots, tables, graph, MODEL, INFERENCE, artifacts, log_artifacts)
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +194,7 @@ class TestRecord:
         assert report_frame(list(rows.values())).height == 3
 
     def test_records_hold_what_a_child_run_shows(self, together) -> None:
-        one = together[2]["a"]
+        one = together[3]["a"]
         assert one.label == "A"
         assert one.parameters["series"] == "a"
         assert (one.parameters["training_start"], one.parameters["training_end"]) == ("2000-01", "2014-12")
@@ -203,24 +205,28 @@ class TestRecord:
         wanted = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "k_hat", "ess"}
         assert wanted | {"seconds"} <= set(one.metrics)
         assert all(math.isfinite(value) for value in one.metrics.values())
-        assert set(one.files) == {"figures/model_graph.mmd", "figures/forecast.png", "posterior.nc"}
+        kept = {"figures/model_graph.mmd", "figures/forecast.png", "series.parquet", "posterior.nc"}
+        assert set(one.files) == kept
         assert one.model == one.files["posterior.nc"]
         assert one.files["figures/forecast.png"].startswith(b"\x89PNG")
 
     def test_what_is_kept_can_be_chosen(self) -> None:
-        posterior_only = run_shard("a", artifacts=("posterior",))[2]["a"]
+        posterior_only = run_shard("a", artifacts=("posterior",))[3]["a"]
         assert (set(posterior_only.files), posterior_only.model) == ({"posterior.nc"}, None)
-        nothing = run_shard("a", log_artifacts=False)[2]["a"]
+        nothing = run_shard("a", log_artifacts=False)[3]["a"]
         assert (nothing.files, nothing.model) == ({}, None)
 
     def test_a_failing_series_has_a_failed_record_and_row_and_no_posterior(self) -> None:
         constant = TABLE.with_columns(
             pl.when(pl.col("series") == "b").then(20.0).otherwise(pl.col("temperature")).alias("temperature")
         )
-        rows, posteriors, records, outcome = run_shard("a", "b", table=constant)
+        rows, posteriors, forecasts, records, outcome = run_shard("a", "b", table=constant)
         assert (rows["a"]["status"], rows["b"]["status"]) == ("finished", "failed")
         assert rows["b"]["reason"].startswith("train: ConstantSeriesError")
         assert set(posteriors) == {"a"}
+        # Rows of an earlier attempt, which succeeded, must not stay.
+        assert (forecasts["a"].height, forecasts["b"].height) == (24, 0)
+        assert dict(forecasts["b"].schema) == FORECAST_SCHEMA
         assert records["b"].status == "FAILED"
         assert records["b"].failure == rows["b"]["reason"]
         assert isinstance(outcome["b"], Failure)
@@ -231,12 +237,14 @@ class TestRecord:
 
 @pytest.mark.parametrize("shards", [[["a"], ["b"], ["c"]], [["c", "a", "b"]], [["b", "c"], ["a"]]], ids=str)
 def test_results_do_not_depend_on_shards_or_their_order(together, shards: list[list[str]]) -> None:
-    rows, posteriors, records, _ = together
+    rows, posteriors, forecasts, records, _ = together
     for shard in shards:
         others = run_shard(*shard)
         for name in shard:
             assert comparable(others[0][name]) == comparable(rows[name])
             assert np.array_equal(others[1][name].log_theta, posteriors[name].log_theta)
             assert np.array_equal(others[1][name].forecast(12).mean, posteriors[name].forecast(12).mean)
-            assert others[2][name].fingerprint == records[name].fingerprint
-            assert others[2][name].files["figures/forecast.png"] == records[name].files["figures/forecast.png"]
+            assert others[2][name].equals(forecasts[name])
+            assert others[3][name].fingerprint == records[name].fingerprint
+            for file in ("figures/forecast.png", "series.parquet"):
+                assert others[3][name].files[file] == records[name].files[file]

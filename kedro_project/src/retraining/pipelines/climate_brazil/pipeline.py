@@ -7,7 +7,15 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
-from retraining.pipelines.climate_brazil import audit_nodes, batch, record, report_nodes, run_nodes, series_nodes
+from retraining.pipelines.climate_brazil import (
+    audit_nodes,
+    batch,
+    record,
+    report_nodes,
+    run_nodes,
+    series_nodes,
+    series_tables,
+)
 
 NAME = "climate_brazil"
 # Of dataset names: the catalog is one name space for all pipelines.
@@ -116,16 +124,23 @@ def _series() -> Pipeline:
             "forecast_plot",
         ),
         _node(
+            series_tables.forecast_tables,
+            ["work", "holdout_forecasts", "forecasts"],
+            ["forecast_tables"],
+            "forecast_tables",
+        ),
+        _node(
             record.record,
-            ["work", "scores", "refits", "plots", "model_graph", model, inference, *keep],
-            ["series_results", "posteriors", "series_runs", "outcome"],
+            ["work", "scores", "refits", "plots", "forecast_tables", "model_graph", model, inference, *keep],
+            # In the order of saving: a series whose child run is finished has everything else.
+            ["series_results", "posteriors", "series_forecasts", "series_runs", "outcome"],
             "record",
         ),
         _node(series_nodes.check_series, ["outcome"], [], "check"),
     ]
     passed_in = {"training_split", "holdout", "slopes", "entries", "shard", "finished_runs", "earlier_results"}
     passed_in |= {"stations_origin", "model_graph"}
-    passed_out = {"series_results", "posteriors", "series_runs"}
+    passed_out = {"series_results", "posteriors", "series_forecasts", "series_runs"}
     return pipeline(
         inner,
         namespace="series",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from retraining.pipelines.climate_brazil.forecast_figure import figure_png, forecast_figure
 from retraining.pipelines.climate_brazil.frames import forecast_frame, observed_frame
@@ -16,6 +17,7 @@ from retraining.pipelines.climate_brazil.isolation import Failure, each
 from retraining.pipelines.climate_brazil.run_nodes import model_id
 from retraining.pipelines.climate_brazil.scores import DECIMALS
 from retraining.pipelines.climate_brazil.series_nodes import Work
+from retraining.pipelines.climate_brazil.series_tables import FORECAST_SCHEMA, history_table, parquet
 from retraining.series_record import SeriesRecord
 from retraining.structural import Forecast, InferenceConfig, ModelConfig, Posterior
 
@@ -77,24 +79,28 @@ def record(
     scores: dict[str, Any],
     posteriors: dict[str, Any],
     plots: dict[str, Any],
+    tables: dict[str, Any],
     model_graph: Mapping[str, Callable[[], str]],
     model: ModelConfig,
     inference: InferenceConfig,
     series_artifacts: Sequence[str],
     log_artifacts: bool,
-) -> tuple[dict[str, dict], dict[str, Posterior], dict[str, SeriesRecord], dict[str, Any]]:
+) -> tuple[dict[str, dict], dict[str, Posterior], dict[str, pl.DataFrame], dict[str, SeriesRecord], dict[str, Any]]:
     """What is kept of each series.
 
     Returns:
-        Rows for the report, posteriors, records for the child runs, and outcomes (a `Failure` where there is one).
+        Rows for the report, posteriors, forecast tables (without rows where the series failed), records for the child
+        runs, and outcomes (a `Failure` where there is one).
     """
     graph = {f"figures/{name}": load().encode() for name, load in model_graph.items()}
     keep = frozenset(series_artifacts) if log_artifacts else frozenset()
 
-    def finished(one: Work, score: dict, posterior: Posterior, plot: bytes) -> SeriesRecord:
+    def finished(one: Work, score: dict, posterior: Posterior, plot: bytes, table: pl.DataFrame) -> SeriesRecord:
         files = dict(graph) if "model_graph" in keep else {}
         if "forecast_plot" in keep:
             files["figures/forecast.png"] = plot
+        if "series_table" in keep:
+            files["series.parquet"] = parquet(history_table(posterior))
         # Made once where a run and its model both keep it.
         netcdf = posterior_file(posterior) if keep & {"posterior", "model"} else None
         if netcdf is not None and "posterior" in keep:
@@ -123,19 +129,22 @@ def record(
             model=netcdf if "model" in keep else None,
         )
 
-    outcome = each("record", finished, work, scores, posteriors, plots)
-    records, rows = {}, {}
+    outcome = each("record", finished, work, scores, posteriors, plots, tables)
+    records, rows, forecasts = {}, {}, {}
     for series, value in outcome.items():
         one = work[series]
         if isinstance(value, Failure):
             reason = f"{value.step}: {value.reason}"
             records[series] = SeriesRecord(one.label, "FAILED", one.fingerprint, {"series": series}, failure=reason)
             rows[series] = {"series": series, "label": one.label, "status": "failed", "reason": reason}
+            # In the place of what an earlier attempt may have left.
+            forecasts[series] = pl.DataFrame(schema=FORECAST_SCHEMA)
         else:
             records[series] = value
             rows[series] = _row(one, value, scores[series])
+            forecasts[series] = tables[series]
     kept = {series: posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
-    return rows, kept, records, outcome
+    return rows, kept, forecasts, records, outcome
 
 
 def _row(one: Work, record: SeriesRecord, scores: Mapping[str, float]) -> dict[str, Any]:
