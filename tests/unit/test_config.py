@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,45 @@ def test_an_unknown_key_is_named_with_the_allowed_ones(block: dict[str, Any], ke
 def test_an_unknown_block_is_named_with_the_allowed_ones() -> None:
     with pytest.raises(ParameterError, match=r"climate_brasil: unknown key; allowed here: use_mlflow, climate_brazil"):
         check_parameters({"climate_brasil": {"n_ahead": 3}})
+
+
+def test_a_block_that_some_pipeline_reads_needs_no_model() -> None:
+    check_parameters({"model_options": {"depth": 3}}, read=lambda: {"model_options"})
+    with pytest.raises(
+        ParameterError, match=r"modl_options: .*\bmodel_options \(no pipeline reads params:modl_options\)"
+    ):
+        check_parameters({"modl_options": {"depth": 3}}, read=lambda: {"model_options"})
+
+
+@pytest.fixture
+def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A pipeline package that declares its own parameters, beside those of the project."""
+    from retraining import pipelines
+
+    package = tmp_path / "dropped_in_rents"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from kedro.pipeline import pipeline\n\ndef create_pipeline():\n    return pipeline([])\n"
+    )
+    (package / "parameters.py").write_text(
+        "from retraining.config import Parameters\n\nclass PARAMETERS(Parameters):\n    test_share: float = 0.2\n"
+    )
+    monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(tmp_path)])
+    yield package.name
+    for name in [name for name in sys.modules if package.name in name]:
+        del sys.modules[name]
+
+
+def test_a_package_declares_the_model_of_its_block(dropped_in: str) -> None:
+    check_parameters({dropped_in: {"test_share": 0.1}})
+    with pytest.raises(ParameterError, match=rf"{dropped_in}.tset_share: unknown key; allowed here: test_share"):
+        check_parameters({dropped_in: {"tset_share": 0.1}})
+
+
+def test_a_package_with_create_pipeline_is_registered(dropped_in: str) -> None:
+    from retraining.pipeline_registry import register_pipelines
+
+    assert dropped_in in register_pipelines()
 
 
 def test_what_a_task_hands_over_is_known() -> None:

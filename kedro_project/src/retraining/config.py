@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
@@ -92,14 +94,19 @@ class ClimateBrazil(Parameters):
         return value
 
 
-#: Parameter block of each pipeline, by the key under which it stands in the parameters.
+#: Parameter block of each pipeline, by the key under which it stands in the parameters. A package under `pipelines/`
+#: may declare its own: a module `parameters.py` with the class as `PARAMETERS`.
 BLOCKS: dict[str, type[Parameters]] = {"climate_brazil": ClimateBrazil}
 #: What a task hands over beside the parameters proper: its pipeline, whose data it reads, and its share of the work.
 RUNTIME = ("pipeline", "run_key", "shard")
 
 
-def check_parameters(parameters: Mapping[str, object]) -> None:
+def check_parameters(parameters: Mapping[str, object], read: Callable[[], Collection[str]] = tuple) -> None:
     """Check all parameters of a run.
+
+    Args:
+        parameters: as Kedro's configuration loader gives them.
+        read: the top-level keys that some pipeline reads; asked only where a key has no model of its own.
 
     Raises:
         ParameterError: naming each key at fault, its value, and what is allowed.
@@ -108,18 +115,33 @@ def check_parameters(parameters: Mapping[str, object]) -> None:
     use_mlflow = parameters.get("use_mlflow", True)
     if not isinstance(use_mlflow, bool):
         problems.append(f"use_mlflow = {use_mlflow!r}: neither true nor false")
+    models = dict(BLOCKS)
+    others = []
     for name in sorted(parameters.keys() - {"use_mlflow", *RUNTIME, *BLOCKS}):
-        allowed = ", ".join(["use_mlflow", *BLOCKS])
-        problems.append(
-            f"{name}: unknown key; allowed here: {allowed} (a new block needs a model in {__name__}.BLOCKS)"
-        )
-    for name, model in BLOCKS.items():
+        if model := _declared(name):
+            models[name] = model
+        else:
+            others.append(name)
+    known = read() if others else ()
+    for name in others:
+        if name not in known:
+            allowed = ", ".join(dict.fromkeys(["use_mlflow", *models, *sorted(known)]))
+            problems.append(f"{name}: unknown key; allowed here: {allowed} (no pipeline reads params:{name})")
+    for name, model in models.items():
         try:
             model.model_validate(parameters.get(name, {}))
         except ValidationError as error:
             problems += [_problem(name, model, detail) for detail in error.errors()]
     if problems:
         raise ParameterError("Parameters that cannot be used:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def _declared(block: str) -> type[Parameters] | None:
+    """The model that the package `pipelines/<block>` declares for its parameters, None where it declares none."""
+    module = f"retraining.pipelines.{block}"
+    if not block.isidentifier() or find_spec(module) is None or find_spec(f"{module}.parameters") is None:
+        return None
+    return import_module(f"{module}.parameters").PARAMETERS
 
 
 def _problem(block: str, model: type[BaseModel], detail: ErrorDetails) -> str:

@@ -9,7 +9,7 @@ import click
 import mlflow
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
+from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -43,7 +43,13 @@ class ParametersHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check the raw values: Kedro's own property would turn some of them into models already."""
-        check_parameters(context.config_loader["parameters"])
+        check_parameters(context.config_loader["parameters"], read=_read_by_pipelines)
+
+
+def _read_by_pipelines() -> set[str]:
+    """Top-level keys of the parameters that nodes take as input."""
+    inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
+    return {name.removeprefix("params:").split(".")[0] for name in inputs if name.startswith("params:")}
 
 
 class TrackingHook(MlflowHook):
