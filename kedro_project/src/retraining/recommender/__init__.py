@@ -1,0 +1,1 @@
+"""The movie recommender: reading the stream of views and ratings, the factor model, and its scoring."""
