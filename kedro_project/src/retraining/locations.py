@@ -68,6 +68,19 @@ def refresh_folder(stations: str | None) -> str:
     return stations_folder(stations) if stations else str(PROJECT / "data" / "01_raw")
 
 
+def movies_sample_folder() -> Path:
+    """Folder of the simulated stream of views and ratings."""
+    return var_folder() / "sample" / "movies"
+
+
+def movies_stream(movies: str | None) -> str:
+    """The stream of views and ratings: an explicit file, folder or address, else the raw file, else the sample."""
+    if movies:
+        return movies if "://" in movies else str(Path(movies).expanduser().absolute())
+    raw = PROJECT / "data" / "01_raw" / "kafka_stream.csv"
+    return str(raw if raw.is_file() else movies_sample_folder() / raw.name)
+
+
 def artifact_location(experiment: str) -> str | None:
     """Artifact folder of an experiment on the embedded SQLite store; None leaves it to the tracking server."""
     if os.environ.get("MLFLOW_TRACKING_URI", "sqlite:").startswith("sqlite:"):

@@ -12,7 +12,7 @@ class FactorisationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    factors: Annotated[int, Field(strict=True, ge=1, le=512)] = 8
-    epochs: Annotated[int, Field(strict=True, ge=1, le=1000)] = 60
+    factors: Annotated[int, Field(strict=True, ge=1, le=512)] = 32
+    epochs: Annotated[int, Field(strict=True, ge=1, le=1000)] = 80
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
     regularisation: Annotated[float, Field(ge=0, le=10)] = 0.05

@@ -1,0 +1,224 @@
+"""Kedro datasets of the recommender: the stream in batches of lines, the runtimes, files in parts, and the model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+import fsspec
+import polars as pl
+from fsspec.core import url_to_fs
+from kedro.io import AbstractDataset
+from kedro_datasets.partitions import PartitionedDataset
+
+from retraining.locations import movies_sample_folder, movies_stream
+from retraining.recommender.errors import BadStreamError, RuntimesError
+from retraining.recommender.factors import FactorModel
+from retraining.recommender.pairs import RUNTIMES
+from retraining.sample_data import is_simulated
+from retraining.sample_stream import RUNTIMES_FILE, write_sample
+from retraining.sources import public_url
+
+#: Bytes of a batch: about 250,000 lines, some 300 MB while they are parsed.
+BLOCK = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class LineStream:
+    """The lines of a stream, read anew by each iteration, never more than a block of them in memory.
+
+    Attributes:
+        files: addresses in the order in which they are read.
+        origin: where the stream comes from, fit for logs and tags.
+        simulated: whether it is the simulated sample.
+        read_at: when it was opened, UTC without a time zone.
+    """
+
+    files: tuple[str, ...]
+    origin: str
+    simulated: bool
+    read_at: datetime
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        """Batches with the columns line_number (from 1, through all files) and line (without line end)."""
+        number = 1
+        for file in self.files:
+            with fsspec.open(file, "rb", compression="infer") as opened:
+                for block in _whole_lines(opened):
+                    lines = block.decode("utf-8", "replace").split("\n")
+                    if not lines[-1]:
+                        lines.pop()
+                    numbers = pl.int_range(number, number + len(lines), eager=True).alias("line_number")
+                    yield pl.DataFrame([numbers, pl.Series("line", lines, pl.String)])
+                    number += len(lines)
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The file in blocks that end with a line, but for the last one of a file that was cut off."""
+    rest = b""
+    while block := file.read(BLOCK):
+        head, newline, tail = block.rpartition(b"\n")
+        if newline:
+            yield rest + head + newline
+            rest = tail
+        else:
+            rest += block
+    if rest:
+        yield rest
+
+
+class StreamDataset(AbstractDataset[None, LineStream]):
+    """The stream of views and ratings.
+
+    Args:
+        movies: a file, a folder of `*.csv` and `*.csv.gz` files that are read in the order of their names, or the address
+            of one (`s3://…`, `https://…`); None for `data/01_raw/kafka_stream.csv`, else the simulated sample.
+    """
+
+    def __init__(self, movies: str | None) -> None:
+        self._movies = movies
+
+    def load(self) -> LineStream:
+        """Find the files; the simulated sample is written where nothing else is there.
+
+        Raises:
+            BadStreamError: nothing is there.
+        """
+        address = movies_stream(self._movies)
+        sample = Path(address).parent == movies_sample_folder() if "://" not in address else False
+        if sample:
+            write_sample(movies_sample_folder())
+        files = _files(address)
+        simulated = sample or ("://" not in address and is_simulated(Path(files[0]).parent))
+        origin = "simulated sample" if simulated else public_url(address)
+        return LineStream(files, origin, simulated, datetime.now(UTC).replace(tzinfo=None))
+
+    def save(self, data: None) -> None:
+        """The stream is read, never written."""
+        raise NotImplementedError("the stream is read, never written")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"movies": public_url(self._movies) if self._movies else None}
+
+
+def _files(address: str) -> tuple[str, ...]:
+    filesystem, path = url_to_fs(address)
+    if not filesystem.exists(path):
+        raise BadStreamError(f"the stream {public_url(address)} is not there; name a file or folder with MOVIES=")
+    if not filesystem.isdir(path):
+        return (address,)
+    names = (str(name) for name in filesystem.ls(path, detail=False))
+    found = sorted(name for name in names if name.endswith((".csv", ".csv.gz")) and not name.endswith(RUNTIMES_FILE))
+    if not found:
+        raise BadStreamError(f"{public_url(address)} holds no *.csv or *.csv.gz file of a stream; see MOVIES=")
+    return tuple(str(filesystem.unstrip_protocol(name)) for name in found)
+
+
+class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
+    """The table of runtimes: a CSV file with the columns movie_id and runtime_minutes.
+
+    Args:
+        movies: the stream; its folder's `movie_runtimes.csv` is the table, where there is one.
+        runtimes: file or address of the table instead; it must be there.
+    """
+
+    def __init__(self, movies: str | None, runtimes: str | None) -> None:
+        self._movies, self._runtimes = movies, runtimes
+
+    def load(self) -> pl.DataFrame:
+        """Columns `pairs.RUNTIMES`, one row per movie; empty where there is no table.
+
+        Raises:
+            RuntimesError: the table that was asked for is absent, or a column or number is wrong.
+        """
+        address = self._runtimes or _beside(movies_stream(self._movies))
+        filesystem, path = url_to_fs(address)
+        if not filesystem.exists(path):
+            if self._runtimes:
+                raise RuntimesError(f"the table of runtimes {public_url(address)} is not there; correct `runtimes`")
+            return pl.DataFrame(schema=RUNTIMES)
+        with filesystem.open(path, "rb") as file:
+            try:
+                table = pl.read_csv(file.read(), infer_schema=False)
+            except pl.exceptions.PolarsError as error:
+                first = str(error).splitlines()[0]
+                raise RuntimesError(f"{public_url(address)}: no CSV table ({first}); quote ids with commas") from error
+        return _checked(table, public_url(address))
+
+    def save(self, data: None) -> None:
+        """The table is read, never written."""
+        raise NotImplementedError("the table of runtimes is read, never written")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"runtimes": public_url(self._runtimes) if self._runtimes else None}
+
+
+def _beside(stream: str) -> str:
+    folder = stream if not stream.endswith((".csv", ".gz")) else stream.rpartition("/")[0]
+    return f"{folder.rstrip('/')}/{RUNTIMES_FILE}"
+
+
+def _checked(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    if missing := {"movie_id", "runtime_minutes"} - set(table.columns):
+        raise RuntimesError(f"{name}: the columns {sorted(missing)} are missing; the first line must name them")
+    minutes = table["runtime_minutes"].str.strip_chars().cast(pl.Float64, strict=False)
+    wrong = table.with_row_index("line", offset=2).filter(minutes.is_null() & table["runtime_minutes"].is_not_null())
+    if not wrong.is_empty():
+        line, value = wrong["line"][0], wrong["runtime_minutes"][0]
+        raise RuntimesError(f"{name}, line {line}: runtime_minutes is {value!r}; write minutes, or leave it empty")
+    # Of a movie that is listed twice, the longer runtime: nobody then watched more than all of it.
+    return (
+        pl.DataFrame({"movie": table["movie_id"], "runtime_minutes": minutes})
+        .drop_nulls()
+        .group_by("movie")
+        .agg(pl.col("runtime_minutes").max())
+        .sort("movie")
+    )
+
+
+class PartsDataset(PartitionedDataset):
+    """A table in parts, for a node that yields one after the other: the first save of a session begins anew."""
+
+    _begun = False
+
+    def save(self, data: Mapping[str, Any]) -> None:
+        """Add parts; those of an earlier session are removed first."""
+        self._overwrite = not self._begun
+        super().save(dict(data))
+        self._begun = True
+
+
+class FactorModelDataset(AbstractDataset[FactorModel, FactorModel]):
+    """A factor model as one `.npz` file without pickle, on any file system that fsspec knows."""
+
+    def __init__(self, filepath: str) -> None:
+        self._filepath = PurePosixPath(filepath) if "://" not in filepath else filepath
+
+    def save(self, data: FactorModel) -> None:
+        """Write the file in one piece: it is complete or not there."""
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "model.npz"
+            data.save(local)
+            filesystem, path = url_to_fs(str(self._filepath))
+            filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+            with filesystem.transaction:
+                filesystem.put_file(str(local), path)
+
+    def load(self) -> FactorModel:
+        """Read the model back."""
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "model.npz"
+            filesystem, path = url_to_fs(str(self._filepath))
+            filesystem.get_file(path, str(local))
+            return FactorModel.load(local)
+
+    def _exists(self) -> bool:
+        filesystem, path = url_to_fs(str(self._filepath))
+        return bool(filesystem.exists(path))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
