@@ -8,7 +8,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from retraining.structural.config import InferenceConfig, ModelConfig
@@ -24,6 +33,22 @@ class Parameters(BaseModel):
     """Base of all parameter models: immutable, and no key passes unread."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _written_as_a_date(value: object) -> object:
+    if not isinstance(value, str | date | None):
+        raise ValueError("write it as YYYY-MM-01")
+    return value
+
+
+def _first_of_a_month(value: date) -> date:
+    if value.day != 1:
+        raise ValueError(f"{value} is not the first day of a month; write {value:%Y-%m}-01")
+    return value
+
+
+#: A month, by its first day.
+FirstOfMonth = Annotated[date, BeforeValidator(_written_as_a_date), AfterValidator(_first_of_a_month)]
 
 
 class Contract(Parameters):
@@ -49,10 +74,10 @@ class ClimateBrazil(Parameters):
     """
 
     series: tuple[str, ...] = ()
-    cutoff: date | None = None
+    cutoff: FirstOfMonth | None = None
     stations: str | None = None
     source: str | None = None
-    history_start: date | None = date(1961, 1, 1)
+    history_start: FirstOfMonth | None = date(1961, 1, 1)
     testing_window: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
     n_ahead: Annotated[int, Field(strict=True, ge=1, le=600)] = 12
     seed: Annotated[int, Field(strict=True, ge=0)] = 20191001
@@ -71,20 +96,6 @@ class ClimateBrazil(Parameters):
     def _split_a_comma_list(cls, value: object) -> object:
         # `kedro run --params climate_brazil.series=belem` hands over a plain string.
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-    @field_validator("cutoff", "history_start", mode="before")
-    @classmethod
-    def _written_as_a_date(cls, value: object) -> object:
-        if not isinstance(value, str | date | None):
-            raise ValueError("write it as YYYY-MM-01")
-        return value
-
-    @field_validator("cutoff", "history_start")
-    @classmethod
-    def _first_of_a_month(cls, value: date | None) -> date | None:
-        if value is not None and value.day != 1:
-            raise ValueError(f"{value} is not the first day of a month; write {value:%Y-%m}-01")
-        return value
 
     @field_validator("source")
     @classmethod

@@ -1,8 +1,8 @@
 """Simulated streams of views and ratings in the wire format of a Kafka dump, quirks of real logs included.
 
 The sample has something to learn: movies and users lie in a space of taste, users pick movies they will like more often
-than others, and liking is mean + generosity of the user + quality of the movie + taste + noise. `wire` and `with_quirks` also
-serve to make streams of any length whose malformed lines are known (`benchmarks/kafka_stream.py`).
+than others, and liking is mean + generosity of the user + quality of the movie + taste + noise. `wire` and
+`with_quirks` also serve to make streams of any length whose malformed lines are known (`benchmarks/kafka_stream.py`).
 
 Nothing here was copied from a real stream: titles are made of invented words.
 """
@@ -32,7 +32,12 @@ PAIRS_PER_USER = 24
 WATCHED_SHARE = 0.03
 QUIRK_SHARE = 0.01
 FIRST, LAST = np.datetime64("2024-03-01T00:00:00"), np.datetime64("2024-09-01T00:00:00")
-_WORDS = "amber basalt cinder dune ember fjord garnet heron iris juniper kelp lichen moss nettle onyx pine quartz reed".split()
+# fmt: off
+_WORDS = (
+    "amber", "basalt", "cinder", "dune", "ember", "fjord", "garnet", "heron", "iris",
+    "juniper", "kelp", "lichen", "moss", "nettle", "onyx", "pine", "quartz", "reed",
+)
+# fmt: on
 
 
 class Quirky(NamedTuple):
@@ -194,8 +199,8 @@ def _of_view(change):
 
 
 _ADVICE = "recommendation request host:8082, status 200, result: amber+and+basalt, dune++fjord+1974, 130 ms"
-#: Name of the quirk: how a line is spoilt, and what a parser must make of it: a reason of rejection, "blank" to be removed,
-#: a "recommendation" request, or None where the line means what it meant.
+#: Name of the quirk: how a line is spoilt, and what a parser must make of it: a reason of rejection, "blank" to be
+#: removed, a "recommendation" request, or None where the line means what it meant.
 _QUIRKS = {
     "blank in the time": (_in_field(0, lambda time: f"{time[:13]} {time[13:]}"), "blank"),
     "blank in the movie": (_in_field(2, lambda request: request[:13] + " " + request[13:]), "blank"),

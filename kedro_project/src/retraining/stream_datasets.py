@@ -75,8 +75,8 @@ class StreamDataset(AbstractDataset[None, LineStream]):
     """The stream of views and ratings.
 
     Args:
-        movies: a file, a folder of `*.csv` and `*.csv.gz` files that are read in the order of their names, or the address
-            of one (`s3://…`, `https://…`); None for `data/01_raw/kafka_stream.csv`, else the simulated sample.
+        movies: a file, a folder of `*.csv` and `*.csv.gz` files that are read in the order of their names, or the
+            address of one (`s3://…`, `https://…`); None for `data/01_raw/kafka_stream.csv`, else the simulated sample.
     """
 
     def __init__(self, movies: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What the model has to beat: three recommenders that know nobody's taste. All are fitted on the training part alone."""
+"""What the model has to beat: three recommenders that know nobody's taste, fitted on the training part alone."""
 
 from __future__ import annotations
 

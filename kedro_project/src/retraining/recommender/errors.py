@@ -1,4 +1,4 @@
-"""Everything that can be wrong with the input of the recommender; no retry cures it, and the message names the remedy."""
+"""Everything that can be wrong with the input of the recommender: no retry cures it; the message names the remedy."""
 
 
 class BadStreamError(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ def evaluate(model: FactorModel, training: pl.DataFrame, test: pl.DataFrame, use
 
     Ranking is scored for users who have a held-out movie with a liking of at least `RELEVANT_FROM`: among all movies of
     the training part that the user has not seen there, each method names its best. Recall@n is the share of the user's
-    liked held-out movies among the first n; NDCG@n also weighs their ranks (gain 1, discount 1 / log2(rank + 1)). Both are
-    means over users. A held-out movie that the training part does not have cannot be named, and counts as missed by all.
+    liked held-out movies among the first n; NDCG@n also weighs their ranks (gain 1, discount 1 / log2(rank + 1)). Both
+    are means over users. A held-out movie that the training part does not have cannot be named: missed by all.
 
     Args:
         model: trained on `training`; users it does not know get its popular list.
@@ -67,8 +68,8 @@ def evaluate(model: FactorModel, training: pl.DataFrame, test: pl.DataFrame, use
     relevant = _relevant(test, movie, users, seed)
     scored = np.array(list(relevant))
     orders: dict[str, Callable[[NDArray[np.int64]], list[NDArray[np.int64]]]] = {
-        "model": lambda rows: _model_lists(model, rows),
-        **{name: lambda rows, order=one.order: _shared_lists(model, rows, order) for name, one in others.items()},
+        "model": partial(_model_lists, model),
+        **{name: partial(_shared_lists, model, order=one.order) for name, one in others.items()},
     }
     ranks = {name: _ranking(lists, model.user_index(scored), list(relevant.values())) for name, lists in orders.items()}
     return {
@@ -117,9 +118,7 @@ def _model_lists(model: FactorModel, users: NDArray[np.int64]) -> list[NDArray[n
     return lists
 
 
-def _shared_lists(
-    model: FactorModel, users: NDArray[np.int64], order: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
+def _shared_lists(model: FactorModel, users: NDArray[np.int64], order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """One order for everybody, without what each user (row) has seen."""
     lists = []
     for user in users:

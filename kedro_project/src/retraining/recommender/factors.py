@@ -1,4 +1,4 @@
-"""The trained recommender as arrays: predictions, ranked movies, and a file without pickle. NumPy only, for it is served.
+"""The trained recommender as arrays: predictions, ranked movies, a file without pickle. NumPy only, for it is served.
 
     liking of user u for movie m  =  mean + b_u + b_m + p_u · q_m          (Koren, Bell & Volinsky 2009)
 
@@ -21,7 +21,7 @@ class FactorModel:
     """Biases and factors of U users and M movies, and what each user has seen.
 
     Attributes:
-        mean: shape (), mean liking, 1 to 5.
+        mean: mean liking, 1 to 5.
         users: shape (U,), ids in ascending order.
         movies: shape (M,), ids in ascending order, text.
         user_bias, movie_bias: shapes (U,), (M,).
@@ -30,7 +30,7 @@ class FactorModel:
         seen_start, seen: shapes (U + 1,), (pairs,): user i has seen the movies `seen[seen_start[i]:seen_start[i + 1]]`.
     """
 
-    mean: NDArray[np.float32]
+    mean: float
     users: NDArray[np.int64]
     movies: NDArray[np.str_]
     user_bias: NDArray[np.float32]
@@ -108,7 +108,8 @@ class FactorModel:
         with np.load(path, allow_pickle=False) as file:
             if int(file.get("format", -1)) != FORMAT:
                 raise ValueError(f"{path} is not a factor model of format {FORMAT}; train it again")
-            return cls(**{field.name: file[field.name] for field in fields(cls)})
+            arrays = {field.name: file[field.name] for field in fields(cls)}
+            return cls(**{**arrays, "mean": float(arrays["mean"])})
 
 
 def best_of(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:

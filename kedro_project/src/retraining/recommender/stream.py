@@ -1,4 +1,4 @@
-"""Lines of a Kafka dump, `time,userid,request`, as a table of views and ratings. Vectorised: one batch of lines at a time.
+"""Lines of a Kafka dump, `time,userid,request`, as a table of views and ratings. Vectorised, batch by batch.
 
 What becomes of each kind of line:
 
@@ -37,15 +37,21 @@ LAST_MINUTE = 1440
 #: Characters of a rejected line that are kept.
 SHOWN = 300
 
-EVENTS = {"time": pl.Datetime("us"), "user": pl.Int64, "movie": pl.String, "minute": pl.Int16, "rating": pl.Int8}
-REJECTS = {"line_number": pl.Int64, "reason": pl.String, "line": pl.String}
+EVENTS: dict[str, Any] = {
+    "time": pl.Datetime("us"),
+    "user": pl.Int64,
+    "movie": pl.String,
+    "minute": pl.Int16,
+    "rating": pl.Int8,
+}
+REJECTS = pl.Schema({"line_number": pl.Int64, "reason": pl.String, "line": pl.String})
 
 _EPOCH = datetime(1970, 1, 1)
 _DAMAGED = "\N{REPLACEMENT CHARACTER}"
 
 
 class Parsed(NamedTuple):
-    """One batch, parsed: `events` with the schema `EVENTS`, `rejects` with `REJECTS`, and how many lines of each kind."""
+    """One batch: `events` with the schema `EVENTS`, `rejects` with `REJECTS`, and the number of lines of each kind."""
 
     events: pl.DataFrame
     rejects: pl.DataFrame

@@ -1,4 +1,4 @@
-"""Training by stochastic gradient descent with cornac's matrix factorisation; the same data and seed give the same model."""
+"""Training by stochastic gradient descent with cornac's matrix factorisation; same data and seed, same model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def train(pairs: pl.DataFrame, config: FactorisationConfig, seed: int) -> Factor
     ).fit(data)
     by_user = np.lexsort((movie, user))
     return FactorModel(
-        mean=np.float32(target.mean(dtype=np.float64)),
+        mean=float(target.mean(dtype=np.float64)),
         users=users.astype(np.int64),
         movies=movies,
         user_bias=fitted.u_biases,

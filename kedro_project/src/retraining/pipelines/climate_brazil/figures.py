@@ -7,17 +7,8 @@ from html import escape
 import plotly.graph_objects as go
 import polars as pl
 
-from retraining.pipelines.climate_brazil.palette import (
-    BLUE,
-    GRID,
-    INK,
-    MUTED,
-    SERIES_COLOURS,
-    SERIES_DASHES,
-    SIMULATED,
-    VERMILLION,
-    on_calendar,
-)
+from retraining.palette import BLUE, GRID, INK, MUTED, SIMULATED, VERMILLION
+from retraining.pipelines.climate_brazil.palette import SERIES_COLOURS, SERIES_DASHES, on_calendar
 
 MAX_LINES = 60  # beyond this, lines say less than the band of their quantiles
 RANGE_YEARS = (5, 10, 30)

@@ -14,16 +14,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from retraining.pipelines.climate_brazil.palette import (
-    BLUE,
-    GREEN,
-    GRID,
-    INK,
-    MUTED,
-    SIMULATED,
-    VERMILLION,
-    on_calendar,
-)
+from retraining.palette import BLUE, GREEN, GRID, INK, MUTED, SIMULATED, VERMILLION
+from retraining.pipelines.climate_brazil.palette import on_calendar
 
 CONTEXT_YEARS = 15
 CLOSE_UP_MONTHS = 24  # before the end of training, and at most after the newest observation

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import polars as pl
 
 from retraining.pipelines.climate_brazil.scores import (
@@ -19,10 +18,11 @@ from retraining.pipelines.climate_brazil.scores import (
     known_score,
     report_row,
 )
+from retraining.reports import TEXT_WIDTH, listed, number, page, percent, plain, signed
 
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 SHOW_ALL_UP_TO = 200  # series; beyond, page and terminal show the worst, and the Parquet file has the rest
 SHOW_WORST = 100
-TEXT_WIDTH = 110
 # Where a fit deserves a look: Vehtari et al. (2021, 2024) for R-hat and k-hat, the inference's gate for ESS.
 MAX_K_HAT, MIN_ESS, MAX_R_HAT = 0.7, 400, 1.01
 DOUBT = f"(!) k-hat over {MAX_K_HAT}, ESS below {MIN_ESS}, R-hat over {MAX_R_HAT} or divergences: look at it"
@@ -41,17 +41,9 @@ def report_html(
     ``quarantine`` has the columns series, label, file and reason; ``months`` has cutoff ("2019-11-01"), month
     ("2019-10") and newest_observation.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # for every template: the usual choice by suffix does not know .j2
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "percent": _percent, "signed": _signed}
     finished = finished_scores(scores)
     rows = [{**report_row(score), "diagnostics": diagnostics(score)} for score in _shown(finished)]
-    return environment.get_template("report.html.j2").render(
+    return page(TEMPLATE).render(
         pooled=pooled,
         naive_models=NAIVE_MODELS,
         verdict=verdict(pooled),
@@ -102,7 +94,7 @@ def report_text(
     notes += [f"failed: {s['label']}: {s['reason'] or 'no reason recorded'}" for s in _failed(scores)]
     notes += [f"quarantined: {q['label'] or q['file']}: {q['reason']}" for q in quarantine.to_dicts()]
     for note in notes:
-        lines += textwrap.wrap(_plain(note), TEXT_WIDTH, subsequent_indent="  ")
+        lines += textwrap.wrap(plain(note), TEXT_WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
 
 
@@ -119,7 +111,7 @@ def verdict(pooled: Mapping[str, float]) -> list[str]:
         where["better than" if skill > 0 else "not better than"].append(
             f"{name} (CRPS {gap} {'lower' if skill > 0 else 'higher'})"
         )
-    parts = [f"{side} {_listed(names)}" for side, names in where.items() if names]
+    parts = [f"{side} {listed(names)}" for side, names in where.items() if names]
     months = f"{pooled['n_scored']:.0f} held-out months of {pooled['n_finished']:.0f} series"
     sentences = [f"On {months} the model is {', but '.join(parts)}."] if parts else []
     for model, name in NAIVE_MODELS.items():
@@ -129,7 +121,7 @@ def verdict(pooled: Mapping[str, float]) -> list[str]:
                 f"By RMSE it is the other way round: {pooled['rmse']:.3f} against {rmse:.3f} °C of {name}."
             )
     if "coverage_80" in pooled:
-        sentences.append(f"Its 80 % interval held {_percent(pooled['coverage_80'])} of them.")
+        sentences.append(f"Its 80 % interval held {percent(pooled['coverage_80'])} of them.")
     return sentences
 
 
@@ -172,22 +164,6 @@ def _wins(finished: Scores, model: str) -> str | None:
 # --- words and numbers ---
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "—" if value is None else f"{value:.{digits}f}"
-
-
-def _percent(value: float | None) -> str:
-    return "—" if value is None else f"{100 * value:.0f} %"
-
-
-def _signed(value: float | None) -> str:
-    return "—" if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _month_name(value: date | str | None) -> str:
     if value is None:
         return "—"
@@ -195,22 +171,17 @@ def _month_name(value: date | str | None) -> str:
 
 
 def _text_row(score: Mapping[str, Any], label: str, remark: str) -> list[str]:
-    errors = [_number(known_score(score, name)) for name in ("rmse", "mae", "crps")]
-    skill = _signed(known_score(score, "skill_vs_seasonal_naive"))
-    months = _number(known_score(score, "n_months"), 0) if "n_months" in score else ""
+    errors = [number(known_score(score, name)) for name in ("rmse", "mae", "crps")]
+    skill = signed(known_score(score, "skill_vs_seasonal_naive"))
+    months = number(known_score(score, "n_months"), 0) if "n_months" in score else ""
     return [
         _clip(label, 18),
         months,
         *errors,
-        _percent(known_score(score, "coverage_80")),
+        percent(known_score(score, "coverage_80")),
         skill,
         _clip(remark, 40),
     ]
-
-
-def _plain(text: str) -> str:
-    """Without control characters: a reason may quote a file's cell, and terminals obey escape sequences."""
-    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in unicodedata.normalize("NFC", text))
 
 
 def _width(text: str) -> int:
@@ -219,7 +190,7 @@ def _width(text: str) -> int:
 
 
 def _clip(text: str, width: int) -> str:
-    text = _plain(text)
+    text = plain(text)
     if _width(text) <= width:
         return text
     while _width(text) > width - 1:
