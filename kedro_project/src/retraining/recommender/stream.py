@@ -37,13 +37,15 @@ LAST_MINUTE = 1440
 #: Characters of a rejected line that are kept.
 SHOWN = 300
 
-EVENTS: dict[str, Any] = {
-    "time": pl.Datetime("us"),
-    "user": pl.Int64,
-    "movie": pl.String,
-    "minute": pl.Int16,
-    "rating": pl.Int8,
-}
+EVENTS = pl.Schema(
+    {
+        "time": pl.Datetime("us"),
+        "user": pl.Int64,
+        "movie": pl.String,
+        "minute": pl.Int16,
+        "rating": pl.Int8,
+    }
+)
 REJECTS = pl.Schema({"line_number": pl.Int64, "reason": pl.String, "line": pl.String})
 
 _EPOCH = datetime(1970, 1, 1)
