@@ -40,10 +40,10 @@ SHOWN = 300
 EVENTS = pl.Schema(
     {
         "time": pl.Datetime("us"),
-        "user": pl.Int64,
-        "movie": pl.String,
-        "minute": pl.Int16,
-        "rating": pl.Int8,
+        "user": pl.Int64(),
+        "movie": pl.String(),
+        "minute": pl.Int16(),
+        "rating": pl.Int8(),
     }
 )
 REJECTS = pl.Schema({"line_number": pl.Int64, "reason": pl.String, "line": pl.String})
