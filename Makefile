@@ -38,6 +38,10 @@ retrain: $(PREPARED) ## Run the monthly retraining once (SERIES= CUTOFF= STATION
 ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
 	@python -m retraining ui
 
+.PHONY: native
+native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C
+	@python -m retraining native
+
 .PHONY: data
 data: $(PREPARED) ## Fetch the station files from the configured source (STATIONS=<address>)
 	@cd kedro_project && kedro run --pipelines refresh \
@@ -96,7 +100,7 @@ setup: $(PREPARED) ## Build the environment and the embedded stores (other targe
 system-deps: ## Install the Debian packages this project uses (needs root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  python3-venv git graphviz chromium fonts-dejavu-core
+	  python3-venv git graphviz chromium fonts-dejavu-core redis-server
 
 .PHONY: clean
 clean: ## Remove what runs have made (var/); the environment stays

@@ -26,9 +26,9 @@ import psycopg2
 from deployment import PROJECT, ROOT, Deployment, temporary_folder
 from measure import Cost, cost_of_command, publish
 
-from retraining.commands.native import Stores, signals_as_they_were, started
-from retraining.commands.stores import HOST, free_port
-from retraining.commands.supervisor import Supervisor
+from retraining.native.ports import HOST, free_port
+from retraining.native.stack import Stores, signals_as_they_were, started_stores
+from retraining.native.supervisor import Supervisor
 from retraining.sample_data import CLIMATES, write_sample
 
 PAIRS = 3 if os.environ.get("FULL") else 1
@@ -44,7 +44,7 @@ if "scheduler" in sys.argv:
 
 def main() -> None:
     """Pairs of runs; the figure is the DAG run's median wall time over that of `kedro run`."""
-    with temporary_folder() as folder, started(folder / "stores", ("mlflow", "airflow")) as stores:
+    with temporary_folder() as folder, started_stores(folder / "stores") as stores:
         deployment = Deployment(folder, PROJECT, stores.mlflow.client_environment())
         stations = _stations(folder)
         port = free_port()

@@ -23,7 +23,7 @@ import psycopg2
 from deployment import Deployment, bytes_under, cpu_of_tree, simulated_project, temporary_folder
 from measure import publish
 
-from retraining.commands.native import Stores, started
+from retraining.native.stack import Stores, started_stores
 
 DEFAULT_SIZES, FULL_SIZES = (100, 300), (100, 1000, 10000)
 PATIENCE = 90 * 60.0
@@ -94,7 +94,7 @@ def _row(one: Outcome) -> list[float]:
 
 
 def _measure(size: int) -> Outcome:
-    with temporary_folder() as folder, started(folder / "stores") as stores:
+    with temporary_folder() as folder, started_stores(folder / "stores") as stores:
         deployment = Deployment(folder, simulated_project(folder, size), stores.mlflow.client_environment())
         deployment.prepare()
         database_before = _database_bytes(stores)

@@ -20,7 +20,7 @@ import psutil
 from deployment import Deployment, cpu_of_tree, simulated_project, temporary_folder
 from measure import publish
 
-from retraining.commands.native import Stores, started
+from retraining.native.stack import Stores, started_stores
 
 SHARDS, PER_SHARD, WARM_UP = 2, 12, 2
 RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split"]
@@ -28,7 +28,7 @@ RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "trai
 
 def main() -> None:
     """Start the stores, then the client, and measure both around every shard."""
-    with temporary_folder() as folder, started(folder / "stores") as stores:
+    with temporary_folder() as folder, started_stores(folder / "stores") as stores:
         count = WARM_UP + SHARDS * PER_SHARD
         deployment = Deployment(folder, simulated_project(folder, count), stores.mlflow.client_environment())
         names = [f"s{number:05d}" for number in range(count)]

@@ -50,9 +50,9 @@ class Session:
 
     def run(self, nodes: Sequence[str] = (), namespace: str | None = None) -> None:
         """Run some nodes, or a namespace, of the pipeline, one node after the other in this thread."""
-        from kedro.runner import SequentialRunner
-
         with self._opened() as session:
+            from kedro.runner import SequentialRunner  # not earlier: Kedro would configure its own logging
+
             session.run(
                 pipeline_names=[self.pipeline],
                 node_names=list(nodes) or None,

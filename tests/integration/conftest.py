@@ -17,8 +17,9 @@ from urllib.request import urlopen
 import pytest
 from tests.conftest import deployment_environment
 
-from retraining.commands.native import Stores, started
-from retraining.commands.stores import HOST, MissingPartError, free_port
+from retraining.native.errors import MissingPartError
+from retraining.native.ports import HOST, free_port
+from retraining.native.stack import Stores, started_stores
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def stores() -> Iterator[Stores]:
     folder = Path(tempfile.mkdtemp(prefix="stores-"))
     folder.chmod(0o711)
     try:
-        with started(folder, ("mlflow", "airflow")) as running:
+        with started_stores(folder) as running:
             yield running
     except MissingPartError as error:
         pytest.skip(f"needs real stores: {error}")

@@ -1,6 +1,7 @@
 """Parts that several unit tests use: a real MLflow store in SQLite, made once and copied."""
 
 import shutil
+import signal
 import warnings
 from pathlib import Path
 
@@ -55,3 +56,13 @@ def parent(store: MlflowClient, var: Path):
     experiment = store.create_experiment("climate_brazil", artifact_location=(var / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
         yield run
+
+
+@pytest.fixture
+def handlers():
+    """Puts the signal handlers back that a command under test changes."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Commands behind the Makefile: `python -m retraining prepare | retrain | ui | render-dags`."""
+"""Commands behind the Makefile: `python -m retraining prepare | retrain | ui | native | render-dags`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def retrain(dag: str, settings: tuple[str, ...]) -> None:
 def ui() -> None:
     """Serve Airflow's and MLflow's web pages on loopback until Ctrl-C."""
     from retraining.commands.ui import serve
+
+    raise SystemExit(serve())
+
+
+@cli.command()
+def native() -> None:
+    """Run the production stack as processes on loopback until Ctrl-C."""
+    from retraining.commands.native import serve
 
     raise SystemExit(serve())
 

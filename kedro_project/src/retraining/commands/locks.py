@@ -13,6 +13,7 @@ from retraining.locations import var_folder
 
 RETRAIN = "retrain"
 UI = "ui"
+NATIVE = "native"
 
 
 @contextlib.contextmanager

@@ -1,123 +1,74 @@
-"""Start the production stack's stores as processes on free loopback ports, and stop them without a trace."""
+"""`make native`: the production stack as processes on loopback, until Ctrl-C."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
-from urllib.error import URLError
-from urllib.request import urlopen
 
-from retraining.commands.stores import Mlflow, ObjectStore, Postgres, Secrets
-from retraining.commands.supervisor import Supervisor
+import click
 
-READY_WITHIN = 120.0  # seconds; MLflow makes its tables in Postgres at the first start
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class StoreError(RuntimeError):
-    """A store ended by itself or did not answer in time; the message holds the end of its log."""
+from retraining.commands.locks import NATIVE, only_one
+from retraining.locations import var_folder
+from retraining.native import airflow, mlflow_server, secrets
+from retraining.native.errors import StackError
+from retraining.native.ports import wanted_port
+from retraining.native.stack import Stack, started_stack
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Stores that are running.
+def serve() -> int:
+    """Run the stack on `<var>/native` until a signal comes.
 
-    Attributes:
-        logs: folder of their logs, one file each.
-    """
-
-    postgres: Postgres
-    objects: ObjectStore
-    mlflow: Mlflow
-    logs: Path
-
-    def access_log(self) -> str:
-        """The tracking server's log up to now; it has a line a request."""
-        return (self.logs / "mlflow.log").read_text()
-
-
-@contextlib.contextmanager
-def started(folder: Path, databases: Sequence[str] = ("mlflow",)) -> Iterator[Stores]:
-    """Postgres, an S3 server and an authenticated MLflow server, for as long as the body runs.
-
-    Args:
-        folder: where they keep their data, logs and secrets; started again on it, they have all of it again. Where
-            root starts them, it must be one that others can reach: Postgres does not run as root.
-        databases: names of databases in Postgres, each with a role of its own.
+    Returns:
+        Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part is missing, did not start or ended by itself.
 
     Raises:
-        MissingPartError: a program is missing on this machine.
-        StoreError: a store does not start.
+        click.ClickException: another one is running on this folder, or no port can be had.
     """
-    folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    known, logs = Secrets.of(folder), folder / "logs"
-    postgres, objects = Postgres(folder / "postgres", known), ObjectStore(folder / "objects", known)
-    mlflow = Mlflow(folder / "mlflow", known, postgres, objects)
-    with contextlib.ExitStack() as stack:
-        _run(stack, "postgres", postgres.command(), {}, logs, postgres.answers)
-        _run(stack, "objects", objects.command(), objects.environment(), logs, objects.answers)
-        for name in {"mlflow", *databases}:
-            postgres.create(name)
-        objects.create_bucket()
-        _run(stack, "mlflow", mlflow.command(), mlflow.environment(), logs, lambda: _healthy(mlflow.address))
-        yield Stores(postgres, objects, mlflow, logs)
+    folder = var_folder() / "native"
+    with only_one(NATIVE, "open the addresses that it has printed"):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        is_new = not (folder / secrets.FILE).exists()
+        click.echo(f"Starting Postgres, S3 stores, MLflow and Airflow on {folder} ...")
+        begin = time.monotonic()
+        try:
+            with started_stack(
+                folder, os.environ, wanted_port("AIRFLOW_PORT", 8080), wanted_port("MLFLOW_PORT", 5050)
+            ) as parts:
+                click.echo(_addresses(parts, is_new))
+                click.echo(f"Ready after {time.monotonic() - begin:.0f} s. Ctrl-C ends all; logs: {parts.stores.logs}")
+                while (problem := parts.ended()) is None:
+                    time.sleep(0.3)
+                raise StackError(problem)
+        except KeyboardInterrupt:
+            click.echo(f"All parts have ended. Their data stays in {folder}; `make native` starts them on it again.")
+            return 0
+        except StackError as error:
+            click.echo(f"{error}", err=True)
+            return 1
 
 
-def _run(
-    stack: contextlib.ExitStack,
-    name: str,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    logs: Path,
-    answers: Callable[[], bool],
-) -> None:
-    """Start one store, to be stopped with the stack, and wait until it answers.
-
-    Each has a supervisor, for each has an environment: what one must know is nothing to the others.
-    """
-    inherited = {
-        key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "AWS_", "RCLONE", "PG"))
-    }
-    with signals_as_they_were():
-        servers = stack.enter_context(Supervisor({name: command}, {**inherited, **environment}, logs))
-    deadline = time.monotonic() + READY_WITHIN
-    while not answers():
-        if problem := servers.ended():
-            raise StoreError(problem)
-        if time.monotonic() > deadline:
-            raise StoreError(f"The {name} did not answer within {READY_WITHIN:.0f} s; see {servers.log_file(name)}")
-        time.sleep(0.1)
+def _interrupt(number: int, frame: object) -> None:
+    # Once: what ends the parts must itself not be interrupted.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    click.echo("\nStopping ...")
+    raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def signals_as_they_were() -> Iterator[None]:
-    """Give signals back to the caller, who runs in this process; a SIGTERM must not leave stores behind."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                left_open = number != signal.SIGINT and handler is signal.SIG_DFL
-                signal.signal(number, _exit if left_open else handler)
-
-
-def _exit(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
-
-
-def _healthy(address: str) -> bool:
-    try:
-        with urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310  the address is made in stores.py
-            return answer.status == 200
-    except (URLError, OSError):
-        return False
+def _addresses(parts: Stack, is_new: bool) -> str:
+    known = parts.stores.secrets
+    file = Path(parts.stores.logs.parent, secrets.FILE)
+    rows = [
+        ("Airflow", parts.airflow.address, airflow.USER, "airflow_admin"),
+        # MLflow opens with its pages on language models; this is the list of experiments.
+        ("MLflow", f"{parts.stores.mlflow.address}/#/experiments", mlflow_server.USER, "mlflow_admin"),
+    ]
+    lines = [
+        f"  {name:8} {address}   user {user}, password "
+        + (known.values()[secret] if is_new else f"as printed at the first start ({secret} in {file})")
+        for name, address, user, secret in rows
+    ]
+    return "\n".join(["", *lines, ""])

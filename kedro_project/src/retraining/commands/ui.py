@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import click
 
 from retraining.commands.locks import UI, only_one
-from retraining.commands.supervisor import Supervisor
 from retraining.locations import var_folder
+from retraining.native.airflow import SERVICES, USER
+from retraining.native.health import airflow_is_ready, body
+from retraining.native.ports import HOST, wanted_port
+from retraining.native.supervisor import Supervisor
 
-HOST = "127.0.0.1"
-USER = "admin"
 READY_WITHIN = 180.0  # seconds; a cold start on two busy cores takes half a minute
 
 
@@ -43,12 +41,12 @@ def _serve() -> int:
     airflow, password = _airflow(), _password(Path(os.environ["AIRFLOW_HOME"]))
     mlflow, mlflow_command = _mlflow()
     commands = {
-        **{part: [sys.executable, "-m", "airflow", part, *options] for part, options in AIRFLOW_PARTS.items()},
+        **{part: [sys.executable, "-m", "airflow", part, *options] for part, options in SERVICES.items()},
         **mlflow_command,
     }
     click.echo("Starting Airflow and MLflow ...")
     with Supervisor(commands, {**os.environ, **_airflow_settings(airflow)}, var_folder() / "logs") as servers:
-        ready = {"Airflow": lambda: _airflow_ready(airflow), "MLflow": lambda: bool(_answers(f"{mlflow}/health"))}
+        ready = {"Airflow": lambda: airflow_is_ready(airflow), "MLflow": lambda: bool(body(f"{mlflow}/health"))}
         problem = _wait(servers, ready)
         if problem is None and not servers.stopping:
             click.echo(f"\n  Airflow  {airflow}   user {USER}, password {password}")
@@ -66,17 +64,8 @@ def _serve() -> int:
     return 0
 
 
-# Logs of tasks are read from the folder they are written to; no log server opens further ports.
-AIRFLOW_PARTS: dict[str, list[str]] = {
-    "api-server": [],
-    "scheduler": ["--skip-serve-logs"],
-    "dag-processor": [],
-    "triggerer": ["--skip-serve-logs"],
-}
-
-
 def _airflow() -> str:
-    return f"http://{HOST}:{_port('AIRFLOW_PORT', 8080)}"
+    return f"http://{HOST}:{wanted_port('AIRFLOW_PORT', 8080)}"
 
 
 def _airflow_settings(address: str) -> dict[str, str]:
@@ -99,7 +88,7 @@ def _mlflow() -> tuple[str, dict[str, list[str]]]:
     store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{var_folder() / 'mlflow' / 'mlflow.db'}"
     if store.startswith(("http://", "https://")):
         return store.rstrip("/"), {}
-    port = _port("MLFLOW_PORT", 5050)
+    port = wanted_port("MLFLOW_PORT", 5050)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     # The folder itself, not the server's proxy for it: runs are logged without a server, into the same folder.
     command += ["--backend-store-uri", store, "--no-serve-artifacts"]
@@ -125,25 +114,6 @@ def _password(home: Path) -> str:
         ) from error
 
 
-def _port(variable: str, default: int) -> int:
-    """The port that the variable names, or the next free one."""
-    wanted = os.environ.get(variable) or str(default)
-    if not wanted.isdecimal() or not 1 <= int(wanted) <= 65535:
-        raise click.ClickException(f"{variable} is {wanted!r}; a port is a number from 1 to 65535")
-    first = int(wanted)
-    for port in range(first, min(first + 50, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        if port != first:
-            click.echo(f"Port {first} is busy; {port} is taken ({variable}=<port> sets another)")
-        return port
-    raise click.ClickException(f"No free port from {first} on; name another with {variable}=<port>")
-
-
 def _wait(servers: Supervisor, ready: dict[str, Callable[[], bool]]) -> str | None:
     """Wait until all are ready; what went wrong, None where nothing did."""
     deadline = time.monotonic() + READY_WITHIN
@@ -156,16 +126,3 @@ def _wait(servers: Supervisor, ready: dict[str, Callable[[], bool]]) -> str | No
         time.sleep(0.3)
         waiting = {name: answers for name, answers in waiting.items() if not answers()}
     return None
-
-
-def _answers(address: str) -> bytes:
-    try:
-        with urlopen(address, timeout=2) as answer:  # noqa: S310  the addresses are made in this file
-            return answer.read()
-    except (URLError, OSError):
-        return b""
-
-
-def _airflow_ready(address: str) -> bool:
-    parts = json.loads(_answers(f"{address}/api/v2/monitor/health") or b"{}").values()
-    return bool(parts) and all(part["status"] in ("healthy", None) for part in parts)

@@ -24,13 +24,14 @@ class Supervisor:
 
     def __init__(self, commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], logs: Path) -> None:
         self.stopping = False
-        self._commands, self._environment, self._logs = commands, environment, logs
+        self.logs = logs
+        self._commands, self._environment = commands, environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop_soon)
-        self._logs.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
         try:
             for name, command in self._commands.items():
                 with self.log_file(name).open("wb") as log:
@@ -52,7 +53,7 @@ class Supervisor:
 
     def log_file(self, name: str) -> Path:
         """Where a server's output goes."""
-        return self._logs / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     def ended(self) -> str | None:
         """What to tell of a server that ended by itself, with the end of its log; None while all of them run."""
