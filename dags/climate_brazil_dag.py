@@ -182,32 +182,44 @@ with DAG(
         task_id="open_run",
         doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
     )(**KEDRO)
-    model_graph = tasks.run_nodes.override(
+    model_graph = tasks.RunNodes(
         task_id="model_graph",
         doc_md="Draw the model's graph, once per configuration.",
-    )(nodes=["model_graph"], **KEDRO)
-    refresh = tasks.run_nodes.override(
+        nodes=["model_graph"],
+        **KEDRO,
+    )
+    refresh = tasks.RunNodes(
         task_id="refresh",
         doc_md="Bring the station files up to date from their source, where one is configured.",
-    )(nodes=["refresh"], **KEDRO)
-    process_datasets = tasks.run_nodes.override(
+        nodes=["refresh"],
+        **KEDRO,
+    )
+    process_datasets = tasks.RunNodes(
         task_id="process_datasets",
         doc_md=(
             "Read, check and tidy the station files up to the cutoff; bad stations are set aside with their reason."
         ),
-    )(nodes=["process_datasets"], **KEDRO)
-    describe_run = tasks.run_nodes.override(
+        nodes=["process_datasets"],
+        **KEDRO,
+    )
+    describe_run = tasks.RunNodes(
         task_id="describe_run",
         doc_md="Tags of the parent run: its name, month and data, and the configured ones.",
-    )(nodes=["describe_run"], **KEDRO)
-    timeseries_plot = tasks.run_nodes.override(
+        nodes=["describe_run"],
+        **KEDRO,
+    )
+    timeseries_plot = tasks.RunNodes(
         task_id="timeseries_plot",
         doc_md="Plot all series, interactive, with range selector.",
-    )(nodes=["timeseries_plot"], **KEDRO)
-    train_test_split = tasks.run_nodes.override(
+        nodes=["timeseries_plot"],
+        **KEDRO,
+    )
+    train_test_split = tasks.RunNodes(
         task_id="train_test_split",
         doc_md=("Hold out the last months of each series to score the model; list the series for the shards."),
-    )(nodes=["train_test_split"], **KEDRO)
+        nodes=["train_test_split"],
+        **KEDRO,
+    )
     series_shards = tasks.list_shards.override(
         task_id="series_shards",
         doc_md="Splits the keys of `series` into one shard per mapped task.",
@@ -227,16 +239,20 @@ with DAG(
         .expand(shard=series_shards)
     )
 
-    audit = tasks.run_nodes.override(
+    audit = tasks.RunNodes(
         task_id="audit",
         doc_md=("Audit the fast posteriors of a few series with NUTS on the PyMC model, rotating by month."),
         execution_timeout=timedelta(minutes=240),
-    )(nodes=["audit"], **KEDRO)
-    report = tasks.run_nodes.override(
+        nodes=["audit"],
+        **KEDRO,
+    )
+    report = tasks.RunNodes(
         task_id="report",
         doc_md="Report on all series of the run.",
         trigger_rule="all_done_min_one_success",
-    )(nodes=["report"], **KEDRO)
+        nodes=["report"],
+        **KEDRO,
+    )
     close_run = tasks.close_run.override(
         task_id="close_run",
         doc_md="Gives the parent MLflow run the state that this DAG run ends with.",

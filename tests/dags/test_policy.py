@@ -91,7 +91,7 @@ def test_calls_the_nodes_of_its_pipeline_and_each_once(dag: Any):
     called: list[str] = []
     for task in dag.tasks:
         arguments = getattr(task, "partial_kwargs", {}).get("op_kwargs") or getattr(task, "op_kwargs", {})
-        called += arguments.get("nodes", [])
+        called += getattr(task, "nodes", [])
         if "namespace" in arguments:
             pipeline = register_pipelines()[dag.dag_id]
             called += [node.name for node in pipeline.nodes if node.namespace == arguments["namespace"]]
