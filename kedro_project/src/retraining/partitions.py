@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import io
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
@@ -31,21 +31,16 @@ class PosteriorDataset(AbstractDataset[Posterior, Posterior]):
 
     def save(self, data: Posterior) -> None:
         """Write the file in one piece: it is complete or not there."""
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / "posterior.nc"
-            data.save(local)
-            filesystem, path = fsspec.core.url_to_fs(self._filepath)
-            filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-            with filesystem.transaction:
-                filesystem.put_file(str(local), path)
+        content = data.netcdf()
+        filesystem, path = fsspec.core.url_to_fs(self._filepath)
+        filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        with filesystem.transaction, filesystem.open(path, "wb") as file:
+            file.write(content)
 
     def load(self) -> Posterior:
         """Read the posterior back."""
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / "posterior.nc"
-            filesystem, path = fsspec.core.url_to_fs(self._filepath)
-            filesystem.get_file(path, str(local))
-            return Posterior.load(local)
+        filesystem, path = fsspec.core.url_to_fs(self._filepath)
+        return Posterior.load(io.BytesIO(filesystem.cat_file(path)))
 
     def _exists(self) -> bool:
         filesystem, path = fsspec.core.url_to_fs(self._filepath)

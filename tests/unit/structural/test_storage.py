@@ -42,6 +42,20 @@ def test_the_file_is_plain_netcdf(posterior, tmp_path):
         np.testing.assert_allclose(bands["high"] - bands["low"], high - low, atol=1e-5)
 
 
+def test_draws_are_a_group_of_the_same_file(posterior, tmp_path):
+    import xarray as xr
+
+    posterior.save(tmp_path / "p.nc", draws=True)
+    with xr.open_dataset(tmp_path / "p.nc", group="posterior", engine="h5netcdf") as draws:
+        assert dict(draws.sizes) == {"chain": 1, "draw": 1000, "harmonic": 11}
+        assert draws["fourier"].dims == ("chain", "draw", "harmonic")
+        theirs = posterior.to_inference_data().posterior
+        assert set(draws.data_vars) == set(theirs.data_vars)
+        np.testing.assert_array_equal(draws["sigma"], theirs["sigma"])
+    same(posterior, Posterior.load(tmp_path / "p.nc"))
+    assert posterior.netcdf(draws=True) == (tmp_path / "p.nc").read_bytes()
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_inference_data_round_trip(posterior, tmp_path):
     import arviz as az

@@ -16,7 +16,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 _CODE = Path(__file__).with_name("series_model.py")
 _PACKAGE = Path(__file__).resolve().parents[1]
 # What loading and forecasting import, and nothing else; versions are those of this environment.
-_REQUIREMENTS = ("mlflow", "numpy", "numba", "pandas", "scipy", "h5netcdf", "pydantic")
+_REQUIREMENTS = ("mlflow", "numpy", "numba", "pandas", "scipy", "h5py", "pydantic")
 
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.integer, "n_ahead")]),

@@ -11,7 +11,10 @@ Floats = NDArray[np.float64]
 
 SQRT_TWO_PI = float(np.sqrt(2 * np.pi))
 NEWTON_STEPS = 60
+SMALL_STEP = 1e-6  # in standard deviations: an error e becomes e^2, so that what follows such a step is exact
 MOST_NODES, SINH_NODES = 200, 160
+# The trapezoid rule's error for a Gaussian is exp(-2 (pi sd / step)^2); what lies beyond REACH is less than 1e-9.
+NODE_STEP, REACH = 1.0, 6.5  # standard deviations of the narrowest and of every component
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,9 @@ class Forecast:
     means: Floats
     sds: Floats
     paths: Callable[[int, int], Floats] | None = field(default=None, repr=False)
+    # Scores, tables and plots ask for the same quantiles and intervals.
+    _quantiles: dict[float, Floats] = field(default_factory=dict, repr=False)
+    _intervals: dict[float, tuple[Floats, Floats]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return int(self.months.size)
@@ -33,41 +39,47 @@ class Forecast:
     @property
     def mean(self) -> Floats:
         """Exact mean, degC."""
-        return np.einsum("s,sh->h", self.weights, self.means)
+        return self.weights @ self.means
 
     @property
     def sd(self) -> Floats:
         """Law of total variance."""
         spread = self.means - self.mean
-        return np.sqrt(np.einsum("s,sh->h", self.weights, self.sds**2 + spread**2))
+        return np.sqrt(self.weights @ (self.sds**2 + spread**2))
+
+    def newest(self, months: int) -> "Forecast":
+        """The last so many months, or all where there are fewer."""
+        return Forecast(self.months[-months:], self.weights, self.means[:, -months:], self.sds[:, -months:])
 
     def _at(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Cdf, density and slope of the density at one point a month; x (H,)."""
         z = (x - self.means) / self.sds
         density = np.exp(-0.5 * z * z) / (SQRT_TWO_PI * self.sds)
         w = self.weights
-        slope = np.einsum("s,sh->h", w, -density * z / self.sds)
-        return np.einsum("s,sh->h", w, ndtr(z)), np.einsum("s,sh->h", w, density), slope
+        return w @ ndtr(z), w @ density, -(w @ (density * z / self.sds))
 
     def cdf(self, x: ArrayLike) -> Floats:
         """P(value <= x) for each month; `x` is one number or one a month."""
-        return self._at(np.broadcast_to(np.asarray(x, dtype=float), self.months.shape))[0]
+        return self._cdf_at(np.broadcast_to(np.asarray(x, dtype=float), self.months.shape))
 
     def _quantile(self, q: float) -> Floats:
         """Newton's method kept inside a bracket that the components' own quantiles give."""
         own = self.means + self.sds * ndtri(q)
         low, high = own.min(axis=0), own.max(axis=0)
+        small = SMALL_STEP * self.sds.min(axis=0)
         x = np.clip(self.mean + self.sd * ndtri(q), low, high)
         for _ in range(NEWTON_STEPS):
-            cdf, density, _ = self._at(x)
+            z = (x - self.means) / self.sds
+            cdf = self.weights @ ndtr(z)
+            density = self.weights @ (np.exp(-0.5 * z * z) / self.sds) / SQRT_TWO_PI
             low, high = np.where(cdf < q, x, low), np.where(cdf < q, high, x)
-            step = (q - cdf) / np.maximum(density, 1e-300)
-            proposed = x + step
+            proposed = x + (q - cdf) / np.maximum(density, 1e-300)
             inside = (proposed >= low) & (proposed <= high)
             moved = np.where(inside, proposed, (low + high) / 2)
-            if np.all(np.abs(moved - x) <= 1e-12 * (1 + np.abs(x))):
-                return moved
+            done = bool(np.all(inside & (np.abs(moved - x) <= small)))
             x = moved
+            if done:
+                break
         return x
 
     def quantile(self, q: float | Sequence[float]) -> Floats:
@@ -75,7 +87,10 @@ class Forecast:
         levels = np.atleast_1d(np.asarray(q, dtype=float))
         if ((levels <= 0) | (levels >= 1)).any():
             raise ValueError(f"quantile levels must lie strictly between 0 and 1, got {q}")
-        return np.stack([self._quantile(float(level)) for level in levels])
+        for level in levels.tolist():
+            if level not in self._quantiles:
+                self._quantiles[level] = self._quantile(level)
+        return np.stack([self._quantiles[level] for level in levels.tolist()])
 
     def interval(self, mass: float = 0.8) -> tuple[Floats, Floats]:
         """Highest-density interval: the shortest [low, high] that holds `mass`, each (H,).
@@ -84,8 +99,15 @@ class Forecast:
         """
         if not 0 < mass < 1:
             raise ValueError(f"mass must lie strictly between 0 and 1, got {mass}")
-        low, high = self.quantile([(1 - mass) / 2, (1 + mass) / 2])
-        scale = self.sd
+        if mass not in self._intervals:
+            self._intervals[mass] = self._interval(mass)
+        low, high = self._intervals[mass]
+        return low.copy(), high.copy()
+
+    def _interval(self, mass: float) -> tuple[Floats, Floats]:
+        # Rounded, so that the central interval's ends are the quantiles that others ask for: (1 - 0.8) / 2 is not 0.1.
+        low, high = self.quantile([round((1 - mass) / 2, 12), round((1 + mass) / 2, 12)])
+        scale, small = self.sd, SMALL_STEP * self.sds.min(axis=0)
         for _ in range(NEWTON_STEPS):
             cdf_low, f_low, s_low = self._at(low)
             cdf_high, f_high, s_high = self._at(high)
@@ -99,7 +121,7 @@ class Forecast:
             limit = 0.25 * scale
             d_low, d_high = np.clip(d_low, -limit, limit), np.clip(d_high, -limit, limit)
             low, high = low + d_low, high + d_high
-            if max(np.abs(d_low / scale).max(), np.abs(d_high / scale).max()) < 1e-10:
+            if np.all(np.maximum(np.abs(d_low), np.abs(d_high)) <= small):
                 break
         return low, high
 
@@ -122,13 +144,13 @@ class Forecast:
             raise ValueError(f"expected one actual value a month, {len(self)}, got shape {y.shape}")
         z = (y - self.means) / self.sds
         absolute = self.sds * (z * (2 * ndtr(z) - 1) + 2 * np.exp(-0.5 * z * z) / SQRT_TWO_PI)
-        return np.einsum("s,sh->h", self.weights, absolute) - self._half_mean_difference()
+        return self.weights @ absolute - self._half_mean_difference()
 
     def _half_mean_difference(self) -> Floats:
         """Integral of F (1 - F): evenly spaced nodes, unless a few wide components would need too many of them."""
-        low = (self.means - 8.5 * self.sds).min(axis=0)
-        high = (self.means + 8.5 * self.sds).max(axis=0)
-        nodes = int(np.ceil(((high - low) / (0.6 * self.sds.min(axis=0))).max()))
+        low = (self.means - REACH * self.sds).min(axis=0)
+        high = (self.means + REACH * self.sds).max(axis=0)
+        nodes = int(np.ceil(((high - low) / (NODE_STEP * self.sds.min(axis=0))).max()))
         if nodes > MOST_NODES:
             return self._heavy_tailed_half_mean_difference(low, high)
         nodes = max(nodes, 24)
@@ -161,7 +183,7 @@ class Forecast:
 
     def _cdf_at(self, x: Floats) -> Floats:
         """P(value <= x) at one point a month, x (H,)."""
-        return np.einsum("s,sh->h", self.weights, ndtr((x - self.means) / self.sds))
+        return self.weights @ ndtr((x - self.means) / self.sds)
 
 
 def systematic(weights: Floats, n: int, rng: np.random.Generator) -> NDArray[np.int64]:

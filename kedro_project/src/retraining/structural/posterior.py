@@ -8,6 +8,7 @@ its stored copy give the same forecasts, bit for bit.
 
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,10 @@ class Posterior:
 
     def in_sample(self) -> Forecast:
         """Posterior predictive of a new observation in every training month, missing ones too, degC."""
+        return self._in_sample
+
+    @cached_property
+    def _in_sample(self) -> Forecast:
         smoothed, equal = self._smoothed, np.full(SMOOTHED_POINTS, 1 / SMOOTHED_POINTS)
         means = self.y_mean + self.y_sd * smoothed.y_mean
         return Forecast(self.series.months, equal, means, self.y_sd * smoothed.y_sd)
@@ -146,8 +151,8 @@ class Posterior:
         return out
 
     def forget(self) -> None:
-        """Drop what can be computed again (1.7 MB for 1,024 points), to keep many posteriors in memory."""
-        for name in ("conditional", "_representative", "_smoothed", "target"):
+        """Drop what can be computed again (4 MB for 1,024 points and 700 months), to keep many posteriors in memory."""
+        for name in ("conditional", "_representative", "_smoothed", "_in_sample", "target"):
             self.__dict__.pop(name, None)
 
     def to_inference_data(self) -> "arviz.InferenceData":
@@ -163,15 +168,27 @@ class Posterior:
 
         return from_inference_data(idata)
 
+    def netcdf(self, draws: bool = False) -> bytes:
+        """Content of the NetCDF file (see `storage`), 40 kB; `draws` adds the group `posterior`, 60 kB more."""
+        from .storage import to_bytes
+
+        return to_bytes(self, draws=True) if draws else self._netcdf
+
+    @cached_property
+    def _netcdf(self) -> bytes:
+        from .storage import to_bytes
+
+        return to_bytes(self, draws=False)
+
     def save(self, path: str | PathLike[str], draws: bool = False) -> None:
-        """Write NetCDF, atomically; see `storage` for what is in it. `draws` adds the group `posterior`."""
+        """Write the content of `netcdf`, atomically."""
         from .storage import save
 
         save(self, path, draws)
 
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> "Posterior":
-        """Inverse of `save`; also reads an InferenceData stored by ArviZ."""
+    def load(cls, source: str | PathLike[str] | BytesIO) -> "Posterior":
+        """Inverse of `save` and `netcdf`; also reads an InferenceData stored by ArviZ."""
         from .storage import load
 
-        return load(path)
+        return load(source)

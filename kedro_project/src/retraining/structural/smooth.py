@@ -86,16 +86,23 @@ def smooth(target: Target, given: Conditional) -> Smoothed:
     x = target.z[:, 1:]
     level = np.zeros_like(x)
     level[:, :2] = x[:, :2]
-    season = x - level
+    # The Fourier part repeats itself.
+    year = (x - level)[: target.model.period]
+    season = np.arange(target.length) % len(year)
     transitions = transition(target.model.kernel, np.exp(given.u[:, 2]))
     out = np.empty((6, len(given.u), target.length))
     for i, u in enumerate(given.u):
         f, variance = smooth_columns(target.z, target.observed, transitions[i], np.exp(2 * (u[0] - u[1])))
         variance = np.maximum(variance, 0) * np.exp(2 * u[1])
         c, root = given.mean[i], given.root[i]
-        for j, columns in enumerate((x - f[:, 1:], level - f[:, 1:], season)):
-            out[2 * j, i] = columns @ c + (f[:, 0] if j < 2 else 0.0)
-            out[2 * j + 1, i] = ((columns @ root.T) ** 2).sum(axis=1) + (variance if j < 2 else 0.0)
+        for j, columns in enumerate((x - f[:, 1:], level - f[:, 1:])):
+            out[2 * j, i] = columns @ c + f[:, 0]
+            out[2 * j + 1, i] = _squared_length(columns @ root.T) + variance
+        out[4, i], out[5, i] = (year @ c)[season], _squared_length(year @ root.T)[season]
         out[1, i] += np.exp(2 * u[0])
     out[1::2] = np.sqrt(out[1::2])
     return Smoothed(*out)
+
+
+def _squared_length(rows: Floats) -> Floats:
+    return np.einsum("np,np->n", rows, rows)

@@ -207,7 +207,9 @@ class TestRecord:
         assert all(math.isfinite(value) for value in one.metrics.values())
         kept = {"figures/model_graph.mmd", "figures/forecast.png", "series.parquet", "posterior.nc"}
         assert set(one.files) == kept
-        assert one.model == one.files["posterior.nc"]
+        # The model forecasts from the same posterior; the draws for a person are left out.
+        assert one.model == together[1]["a"].netcdf()
+        assert len(one.model) < len(one.files["posterior.nc"])
         assert one.files["figures/forecast.png"].startswith(b"\x89PNG")
 
     def test_what_is_kept_can_be_chosen(self) -> None:

@@ -17,19 +17,14 @@ def dates(months: np.ndarray) -> pl.Series:
 
 def forecast_frame(forecast: Forecast) -> pl.DataFrame:
     """One row per month: date, mean, 80 % highest-density interval (low_80, high_80), q10, q50, q90, all in °C."""
-    low, high = forecast.interval(0.8)
     q10, q50, q90 = forecast.quantile(_QUANTILES)
-    return pl.DataFrame(
-        {
-            "date": dates(forecast.months),
-            "mean": forecast.mean,
-            "low_80": low,
-            "high_80": high,
-            "q10": q10,
-            "q50": q50,
-            "q90": q90,
-        }
-    )
+    return band_frame(forecast).with_columns(q10=q10, q50=q50, q90=q90)
+
+
+def band_frame(forecast: Forecast) -> pl.DataFrame:
+    """One row per month: date, mean and 80 % highest-density interval (low_80, high_80), °C."""
+    low, high = forecast.interval(0.8)
+    return pl.DataFrame({"date": dates(forecast.months), "mean": forecast.mean, "low_80": low, "high_80": high})
 
 
 def observed_frame(months: np.ndarray, values: np.ndarray) -> pl.DataFrame:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from retraining.pipelines.climate_brazil.forecast_figure import figure_png, forecast_figure
-from retraining.pipelines.climate_brazil.frames import forecast_frame, observed_frame
+from retraining.pipelines.climate_brazil.forecast_figure import CONTEXT_YEARS, figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.frames import band_frame, observed_frame
 from retraining.pipelines.climate_brazil.isolation import Failure, each
 from retraining.pipelines.climate_brazil.run_nodes import model_id
 from retraining.pipelines.climate_brazil.scores import DECIMALS
@@ -51,10 +49,10 @@ def forecast_plot(
         figure = forecast_figure(
             label=one.label,
             observed=observed_frame(months, full.values),
-            in_sample=forecast_frame(first.in_sample()),
-            holdout_forecast=forecast_frame(held_out),
+            in_sample=band_frame(first.in_sample().newest(12 * CONTEXT_YEARS)),
+            holdout_forecast=band_frame(held_out),
             holdout_actuals=observed_frame(held_out.months, one.actual),
-            ahead=forecast_frame(ahead),
+            ahead=band_frame(ahead),
             simulated=origin["simulated"],
         )
         # A shard holds many series; what the band was computed from is not needed again.
@@ -62,16 +60,6 @@ def forecast_plot(
         return figure_png(figure)
 
     return each("forecast_plot", plot, work, fits, holdout_forecasts, forecasts)
-
-
-def posterior_file(posterior: Posterior) -> bytes:
-    """The posterior as a NetCDF file with draws."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "posterior.nc"
-        posterior.save(path, draws=True)
-        # A shard holds many series; what forecasts were computed from can be computed again.
-        posterior.forget()
-        return path.read_bytes()
 
 
 def record(
@@ -101,10 +89,12 @@ def record(
             files["figures/forecast.png"] = plot
         if "series_table" in keep:
             files["series.parquet"] = parquet(history_table(posterior))
-        # Made once where a run and its model both keep it.
-        netcdf = posterior_file(posterior) if keep & {"posterior", "model"} else None
-        if netcdf is not None and "posterior" in keep:
-            files["posterior.nc"] = netcdf
+        if "posterior" in keep:
+            files["posterior.nc"] = posterior.netcdf(draws=True)
+        # Made once: the run's folder keeps the same file that the served model forecasts from.
+        stored = posterior.netcdf()
+        # A shard holds many series; what all this was computed from can be computed again.
+        posterior.forget()
         diagnostics = {k: round(v, DECIMALS) for k, v in posterior.diagnostics.items() if np.isfinite(v)}
         return SeriesRecord(
             label=one.label,
@@ -126,7 +116,7 @@ def record(
             metrics={key: round(score[key], DECIMALS) for key in METRICS if np.isfinite(score[key])} | diagnostics,
             tags={"method_used": posterior.method_used},
             files=files,
-            model=netcdf if "model" in keep else None,
+            model=stored if "model" in keep else None,
         )
 
     outcome = each("record", finished, work, scores, posteriors, plots, tables)
