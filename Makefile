@@ -42,6 +42,10 @@ ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, 
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C
 	@python -m retraining native
 
+.PHONY: reconcile
+reconcile: $(PREPARED) ## End MLflow runs that were left open by a DAG run that is over or gone
+	@python -W ignore -m tracked_kedro.reconciliation
+
 .PHONY: data
 data: $(PREPARED) ## Fetch the station files from the configured source (STATIONS=<address>)
 	@cd kedro_project && kedro run --pipelines refresh \

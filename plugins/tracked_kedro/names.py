@@ -13,7 +13,17 @@ INTERVAL_END_TAG = "airflow.data_interval_end"
 # MLflow's own, shown as "Source" and "Created by".
 SOURCE_TAG = "mlflow.source.name"
 USER_TAG = "mlflow.user"
+NOTE_TAG = "mlflow.note.content"
 FAILED_TASKS_TAG = "airflow.failed_tasks"
+# Page of the DAG run, where Airflow's address is known.
+DAG_RUN_URL_TAG = "airflow.dag_run_url"
+# Which Airflow the DAG run belongs to: several may log to one tracking server. Its value is an Airflow Variable.
+AIRFLOW_TAG = "airflow.instance"
+AIRFLOW_VARIABLE = "tracked_kedro_instance"
+# Host, process id and start of a process that a DAG run cannot outlive: that of `airflow dags test`.
+PROCESS_TAG = "airflow.process"
+# Why a run was ended by somebody else than its close task.
+END_REASON_TAG = "airflow.end_reason"
 PIPELINE_TAG = "pipeline_names"
 ENVIRONMENT_TAG = "env"
 KEDRO_VERSION_TAG = "kedro_version"

@@ -29,7 +29,7 @@ class RetryByCause(ExceptionRetryPolicy):
         decision = super().evaluate(exception, try_number, max_tries, context)
         if decision.action is RetryAction.FAIL:
             return decision
-        attended = _is_attended(context)
+        attended = is_attended(context)
         if isinstance(exception, UnavailableError):
             if attended:
                 return RetryDecision.fail("no answer; `airflow dags test` does not wait for one")
@@ -37,7 +37,8 @@ class RetryByCause(ExceptionRetryPolicy):
         return RetryDecision.retry(_AT_ONCE, "`airflow dags test` tries again at once") if attended else decision
 
 
-def _is_attended(context: Any) -> bool:
+def is_attended(context: Any) -> bool:
+    """Whether `airflow dags test` runs this task, in its own process and with a person waiting."""
     dag_run = (context or {}).get("dag_run")
     return getattr(dag_run, "triggering_user_name", None) == _DAGS_TEST
 

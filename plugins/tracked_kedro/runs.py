@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from tracked_kedro.names import DAG_ID_TAG, DAG_RUN_ID_TAG, FAILED_TASKS_TAG
+from tracked_kedro.names import (
+    DAG_ID_TAG,
+    DAG_RUN_ID_TAG,
+    DAG_RUN_URL_TAG,
+    END_REASON_TAG,
+    FAILED_TASKS_TAG,
+    NOTE_TAG,
+    PROCESS_TAG,
+)
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -42,6 +50,12 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     run = found[0]
     if run.info.status != "RUNNING":
         client.update_run(run.info.run_id, status="RUNNING")
+    # Of a DAG run that is done again: what it runs in may be another process, and why it was ended is past.
+    for key, value in tags.items():
+        if run.data.tags.get(key) != value:
+            client.set_tag(run.info.run_id, key, value)
+    for key in {PROCESS_TAG, END_REASON_TAG} & (run.data.tags.keys() - tags.keys()):
+        client.delete_tag(run.info.run_id, key)
     return run.info.run_id
 
 
@@ -59,10 +73,8 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
 
     client = MlflowClient()
     run = client.get_run(run_id)
-    while children := _open_children(client, run):
-        for child in children:
-            log.warning("Child run %s was left open and is now FAILED", child.info.run_id)
-            client.set_terminated(child.info.run_id, "FAILED")
+    _end_children(client, run, "FAILED")
+    _link_to_airflow(client, run)
     if failed_tasks:
         client.set_tag(run_id, FAILED_TASKS_TAG, ", ".join(failed_tasks))
     elif FAILED_TASKS_TAG in run.data.tags:
@@ -70,11 +82,46 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
     client.set_terminated(run_id, "FAILED" if failed_tasks else "FINISHED")
 
 
-def _open_children(client, parent):
+def abandon_parent(run_id: str, status: str, reason: str) -> bool:
+    """End a parent whose close task will not run, unless it has ended meanwhile; its open children become KILLED.
+
+    Args:
+        run_id: the parent.
+        status: FAILED or KILLED.
+        reason: kept in a tag.
+
+    Returns:
+        Whether the parent was still open.
+    """
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    # Read anew: the close task may have been faster.
+    run = client.get_run(run_id)
+    if run.info.status != "RUNNING":
+        return False
+    _end_children(client, run, "KILLED")
+    _link_to_airflow(client, run)
+    client.set_tag(run_id, END_REASON_TAG, reason)
+    client.set_terminated(run_id, status)
+    return True
+
+
+def _end_children(client, parent, status: str) -> None:
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'RUNNING'"
-    return client.search_runs([parent.info.experiment_id], query)
+    while children := client.search_runs([parent.info.experiment_id], query):
+        for child in children:
+            log.warning("Child run %s was left open and is now %s", child.info.run_id, status)
+            client.set_terminated(child.info.run_id, status)
+
+
+def _link_to_airflow(client, run) -> None:
+    """Add the DAG run's page to the description; at the end, since the pipeline may write one of its own."""
+    url, note = run.data.tags.get(DAG_RUN_URL_TAG), run.data.tags.get(NOTE_TAG, "")
+    if url and url not in note:
+        client.set_tag(run.info.run_id, NOTE_TAG, f"{note}\n\n[This DAG run in Airflow]({url})".strip())
 
 
 def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:

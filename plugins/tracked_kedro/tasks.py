@@ -10,14 +10,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
+from urllib.parse import quote
+from uuid import uuid4
 
-from airflow.sdk import BaseOperator, conf, get_current_context, task
+from airflow.sdk import BaseOperator, Variable, conf, get_current_context, task
 
 from tracked_kedro import names, runs
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.executors import executor, pod_override
 from tracked_kedro.month import cutoff_of, month_before
-from tracked_kedro.retries import RETRY_POLICY
+from tracked_kedro.reconciliation import reconcile, this_process
+from tracked_kedro.retries import RETRY_POLICY, is_attended
 from tracked_kedro.sessions import Session, nested
 
 __all__ = [
@@ -49,6 +52,7 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
             log.info("mlflow.yml disables tracking of %s: nothing will be tracked", pipeline)
             return None
         experiment = kedro.mlflow.tracking.experiment._experiment
+        _end_abandoned(experiment.experiment_id, context)
         cutoff = _cutoff(context)
         dag_run = context["dag_run"]
         name = f"{pipeline} {month_before(cutoff)}"
@@ -149,6 +153,36 @@ def _refuse_unknown_parameters(context: Any) -> None:
         raise PermanentError(f"Unknown parameters {unknown}; this DAG takes {sorted(known)}")
 
 
+def _end_abandoned(experiment: str, context: Any) -> None:
+    """End what earlier DAG runs left open where no listener saw them end; no reason not to begin this one."""
+    ti = context["ti"]
+
+    def state_of(dag_id: str, dag_run_id: str) -> str | None:
+        # Asking for the state of a DAG run that is gone is an error.
+        known = ti.get_dr_count(dag_id, run_ids=[dag_run_id])
+        return ti.get_dagrun_state(dag_id, dag_run_id) if known else None
+
+    try:
+        for run in reconcile(state_of, _airflow(), [experiment]):
+            log.warning("%s (%s) is %s now: %s", run.name, run.run_id, run.status, run.reason)
+    except Exception:
+        log.exception("Runs that were left open could not be looked for; `make reconcile` does it too")
+
+
+def _airflow() -> str:
+    """Identity of this Airflow: an Airflow Variable, made by its first tracked DAG run."""
+    known = Variable.get(names.AIRFLOW_VARIABLE, default=None)
+    if known is None:
+        known = uuid4().hex
+        Variable.set(names.AIRFLOW_VARIABLE, known, description="Tells the MLflow runs of this Airflow from another's")
+    return known
+
+
+def _page(dag_run: Any) -> str:
+    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+    return f"{base.rstrip('/')}/dags/{quote(dag_run.dag_id)}/runs/{quote(dag_run.run_id)}"
+
+
 def _tags(session: Session, context: Any) -> dict[str, str]:
     from kedro import __version__ as kedro_version
 
@@ -163,6 +197,9 @@ def _tags(session: Session, context: Any) -> dict[str, str]:
         names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={session.pipeline}",
         names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
         names.USER_TAG: getpass.getuser(),
+        names.AIRFLOW_TAG: _airflow(),
+        names.DAG_RUN_URL_TAG: _page(dag_run),
+        names.PROCESS_TAG: this_process() if is_attended(context) else None,
     }
     return {key: str(value) for key, value in tags.items() if value is not None}
 

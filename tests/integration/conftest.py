@@ -28,28 +28,30 @@ class PlainServer:
 
     address: str
     log: Path
+    process: subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="session")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlainServer]:
     folder = tmp_path_factory.mktemp("server")
     port = free_port()
-    server = PlainServer(f"http://{HOST}:{port}", folder / "server.log")
+    address, path = f"http://{HOST}:{port}", folder / "server.log"
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", (folder / "artifacts").as_uri()]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     # Its own environment comes first; that its address is another's default does not matter to a server.
     environment = {**kept, **deployment_environment(folder), "MLFLOW_TRACKING_URI": ""}
-    with server.log.open("w") as log:
+    with path.open("w") as log:
         process = subprocess.Popen(
             command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
+    server = PlainServer(address, path, process)
     try:
         deadline = time.monotonic() + 90
-        while not _answers(f"{server.address}/health"):
-            assert process.poll() is None, server.log.read_text()
-            assert time.monotonic() < deadline, server.log.read_text()
+        while not _answers(f"{address}/health"):
+            assert process.poll() is None, path.read_text()
+            assert time.monotonic() < deadline, path.read_text()
             time.sleep(0.2)
         yield server
     finally:
