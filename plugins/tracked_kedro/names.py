@@ -36,3 +36,15 @@ SHARD = "shard"
 USE_MLFLOW = "use_mlflow"
 # A DAG parameter of this name that nobody set takes the month of the DAG run.
 CUTOFF = "cutoff"
+
+# Tag of a model version: the parent run that registered it.
+PARENT_RUN_TAG = "parent_run_id"
+# Tags of a parent run that the forecasts page shows: the unit of its numbers, and that they are made up.
+UNIT_TAG = "unit"
+SIMULATED_TAG = "simulated"
+# Tasks that have to do with a model version, by the names that their nodes have in the pipelines.
+VERSION_TASKS = ("register", "decide", "promote")
+# A mapped task `x` gets its shards from the task `x_shards`.
+SHARDS_SUFFIX = "_shards"
+# Where the API server mounts the forecasts page.
+PAGE_PREFIX = "/forecasts"

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -52,11 +53,14 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
             log.info("mlflow.yml disables tracking of %s: nothing will be tracked", pipeline)
             return None
         experiment = kedro.mlflow.tracking.experiment._experiment
-        _end_abandoned(experiment.experiment_id, context)
+        airflow = _airflow()
+        _end_abandoned(experiment.experiment_id, airflow, context)
         cutoff = _cutoff(context)
         dag_run = context["dag_run"]
         name = f"{pipeline} {month_before(cutoff)}"
-        return runs.open_parent(experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, _tags(session, context))
+        return runs.open_parent(
+            experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, _tags(session, airflow, context)
+        )
 
     with _few_attempts():
         run_id = _guarded(lambda: runs.in_parent(None, opened))
@@ -153,7 +157,7 @@ def _refuse_unknown_parameters(context: Any) -> None:
         raise PermanentError(f"Unknown parameters {unknown}; this DAG takes {sorted(known)}")
 
 
-def _end_abandoned(experiment: str, context: Any) -> None:
+def _end_abandoned(experiment: str, airflow: str, context: Any) -> None:
     """End what earlier DAG runs left open where no listener saw them end; no reason not to begin this one."""
     ti = context["ti"]
 
@@ -163,7 +167,7 @@ def _end_abandoned(experiment: str, context: Any) -> None:
         return ti.get_dagrun_state(dag_id, dag_run_id) if known else None
 
     try:
-        for run in reconcile(state_of, _airflow(), [experiment]):
+        for run in reconcile(state_of, airflow, [experiment]):
             log.warning("%s (%s) is %s now: %s", run.name, run.run_id, run.status, run.reason)
     except Exception:
         log.exception("Runs that were left open could not be looked for; `make reconcile` does it too")
@@ -173,8 +177,11 @@ def _airflow() -> str:
     """Identity of this Airflow: an Airflow Variable, made by its first tracked DAG run."""
     known = Variable.get(names.AIRFLOW_VARIABLE, default=None)
     if known is None:
-        known = uuid4().hex
-        Variable.set(names.AIRFLOW_VARIABLE, known, description="Tells the MLflow runs of this Airflow from another's")
+        note = "Tells the MLflow runs of this Airflow from another's"
+        Variable.set(names.AIRFLOW_VARIABLE, uuid4().hex, description=note)
+        # Another first DAG run may set it at this moment too: the last one holds for both.
+        time.sleep(1)
+        known = Variable.get(names.AIRFLOW_VARIABLE)
     return known
 
 
@@ -183,7 +190,7 @@ def _page(dag_run: Any) -> str:
     return f"{base.rstrip('/')}/dags/{quote(dag_run.dag_id)}/runs/{quote(dag_run.run_id)}"
 
 
-def _tags(session: Session, context: Any) -> dict[str, str]:
+def _tags(session: Session, airflow: str, context: Any) -> dict[str, str]:
     from kedro import __version__ as kedro_version
 
     dag_run = context["dag_run"]
@@ -197,7 +204,7 @@ def _tags(session: Session, context: Any) -> dict[str, str]:
         names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={session.pipeline}",
         names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
         names.USER_TAG: getpass.getuser(),
-        names.AIRFLOW_TAG: _airflow(),
+        names.AIRFLOW_TAG: airflow,
         names.DAG_RUN_URL_TAG: _page(dag_run),
         names.PROCESS_TAG: this_process() if is_attended(context) else None,
     }
