@@ -16,8 +16,8 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tests.conftest import deployment_environment
-from tests.integration.airflow import Airflow, migrate
 from tests.integration.conftest import PlainServer
+from tests.integration.real_airflow import Airflow, migrate
 
 from tracked_kedro.names import AIRFLOW_TAG, DAG_RUN_ID_TAG, DAG_RUN_URL_TAG, END_REASON_TAG, NOTE_TAG
 
