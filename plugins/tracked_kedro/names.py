@@ -33,6 +33,7 @@ KEDRO_COMMAND_TAG = "kedro_command"
 RUN_KEY = "run_key"
 PIPELINE = "pipeline"
 SHARD = "shard"
+APPROVAL = "approval"
 USE_MLFLOW = "use_mlflow"
 # A DAG parameter of this name that nobody set takes the month of the DAG run.
 CUTOFF = "cutoff"
@@ -48,3 +49,8 @@ VERSION_TASKS = ("register", "decide", "promote")
 SHARDS_SUFFIX = "_shards"
 # Where the API server mounts the forecasts page.
 PAGE_PREFIX = "/forecasts"
+
+# Tasks of a DAG that promotes what it registers, and the DAG parameter that says who decides.
+DECIDE_TASK = "decide"
+APPROVE_TASK = "approve"
+PROMOTION = "promotion"

@@ -48,12 +48,16 @@ class Session:
         """A dataset of the project's catalog."""
         return self.load_context().catalog.load(name)
 
-    def run(self, nodes: Sequence[str] = (), namespace: str | None = None) -> None:
-        """Run some nodes, or a namespace, of the pipeline, one node after the other in this thread."""
+    def run(self, nodes: Sequence[str] = (), namespace: str | None = None) -> dict[str, Any]:
+        """Run some nodes, or a namespace, of the pipeline, one node after the other in this thread.
+
+        Returns:
+            The datasets that they made and none of them read, by name; `load()` gives the value of one.
+        """
         with self._opened() as session:
             from kedro.runner import SequentialRunner  # not earlier: Kedro would configure its own logging
 
-            session.run(
+            return session.run(
                 pipeline_names=[self.pipeline],
                 node_names=list(nodes) or None,
                 namespaces=[namespace] if namespace else None,

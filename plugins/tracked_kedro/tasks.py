@@ -17,6 +17,7 @@ from uuid import uuid4
 from airflow.sdk import BaseOperator, Variable, conf, get_current_context, task
 
 from tracked_kedro import names, runs
+from tracked_kedro.approval import approve
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.executors import executor, pod_override
 from tracked_kedro.month import cutoff_of, month_before
@@ -27,6 +28,7 @@ from tracked_kedro.sessions import Session, nested
 __all__ = [
     "RETRY_POLICY",
     "RunNodes",
+    "approve",
     "close_run",
     "executor",
     "list_shards",
@@ -73,18 +75,45 @@ class RunNodes(BaseOperator):
 
     An operator, not a decorated function as its neighbours: a DAG has hundreds of these, and Airflow takes three
     times as long to build a decorated task.
+
+    Args:
+        pipeline: name of the Kedro pipeline.
+        parameters: Kedro parameter by DAG parameter.
+        nodes: names of the nodes.
+        xcom: dataset among their outputs whose (small) value other tasks need; it becomes this task's XCom value.
+        approved_by: task whose XCom value says who approved what these nodes do.
+        settings: Airflow's.
     """
 
-    def __init__(self, *, pipeline: str, parameters: dict[str, str], nodes: list[str], **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        parameters: dict[str, str],
+        nodes: list[str],
+        xcom: str | None = None,
+        approved_by: str | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(**settings)
         self.pipeline = pipeline
         self.parameters = parameters
         self.nodes = nodes
+        self.xcom = xcom
+        self.approved_by = approved_by
 
-    def execute(self, context: Any) -> None:
+    def execute(self, context: Any) -> Any:
         """Airflow's call."""
-        session = _session(self.pipeline, self.parameters, context)
-        _guarded(lambda: runs.in_parent(_parent(context), lambda: session.run(nodes=self.nodes)))
+        extra = {}
+        if self.approved_by:
+            extra[names.APPROVAL] = context["ti"].xcom_pull(task_ids=self.approved_by)
+        session = _session(self.pipeline, self.parameters, context, extra)
+
+        def run() -> Any:
+            made = session.run(nodes=self.nodes)
+            return made[self.xcom].load() if self.xcom else None
+
+        return _guarded(lambda: runs.in_parent(_parent(context), run))
 
 
 @task

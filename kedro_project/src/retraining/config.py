@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -67,6 +67,98 @@ class Contract(Parameters):
         return value
 
 
+class Monitoring(Parameters):
+    """When a series is called degraded or stale.
+
+    Attributes:
+        months: how far back the forecasts of earlier champions count.
+        min_months: fewer observed months than this are no basis for a judgement.
+        coverage_80: band of the share of those months inside the 80 % interval.
+        max_crps_ratio: realised CRPS over the CRPS that the forecasts themselves had led to expect.
+        max_age_months: a newest observation older than this before the cutoff is stale input.
+    """
+
+    months: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
+    min_months: Annotated[int, Field(strict=True, ge=1)] = 6
+    coverage_80: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = (0.5, 1.0)
+    max_crps_ratio: Annotated[float, Field(gt=1)] = 1.6
+    max_age_months: Annotated[int, Field(strict=True, ge=1)] = 6
+
+    @field_validator("coverage_80")
+    @classmethod
+    def _band_is_ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("write it as [lowest, highest]")
+        return value
+
+
+#: Reference of a rule that compares with the version that is served now.
+CHAMPION = "champion"
+
+
+class Rule(Parameters):
+    """One condition of promotion.
+
+    Attributes:
+        metric: name of the challenger's score.
+        direction: which side is better.
+        reference: a number, the name of another score of the challenger (a naive model's), or "champion".
+        tolerance: share of the reference by which the score may be worse.
+        min_shared: where the reference is "champion": cases that both must have forecast for the rule to apply.
+    """
+
+    metric: str
+    direction: Literal["lower", "higher"]
+    reference: float | str
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    min_shared: Annotated[int, Field(strict=True, ge=0)] = 0
+
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _whole_numbers_are_numbers(cls, value: object) -> object:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def bound(self, reference: float) -> float:
+        """The worst score that passes."""
+        slack = self.tolerance * abs(reference)
+        return reference + slack if self.direction == "lower" else reference - slack
+
+    def text(self) -> str:
+        """The rule in words."""
+        side = "at most" if self.direction == "lower" else "at least"
+        slack = f" {'+' if self.direction == 'lower' else '-'} {100 * self.tolerance:g} %" if self.tolerance else ""
+        reference = f"{self.reference:g}" if isinstance(self.reference, float) else self.reference
+        return f"{self.metric} {side} {reference}{slack}"
+
+
+class Promotion(Parameters):
+    """When a new version of the pipeline's registered model becomes champion.
+
+    Attributes:
+        mode: "auto" promotes what meets the rules, "approve" asks a person then, "never" leaves the champion.
+    """
+
+    mode: Literal["auto", "approve", "never"] = "auto"
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+
+
+def _rules(*rules: tuple[str, Literal["lower", "higher"], float | str, float]) -> tuple[Rule, ...]:
+    return tuple(Rule(metric=m, direction=d, reference=r, tolerance=t) for m, d, r, t in rules)
+
+
+#: What a version of the fleet model must show; conf says why.
+CLIMATE_RULES = (
+    *_rules(
+        ("gate_share", "higher", 0.99, 0.0),
+        ("crps", "lower", "crps_climatology_trend", 0.02),
+        ("crps", "lower", "crps_seasonal_naive", 0.0),
+        ("coverage_80", "higher", 0.65, 0.0),
+        ("coverage_80", "lower", 0.95, 0.0),
+    ),
+    Rule(metric="crps", direction="lower", reference=CHAMPION, tolerance=0.02, min_shared=6),
+)
+
+
 class ClimateBrazil(Parameters):
     """Parameters of the pipeline `climate_brazil`.
 
@@ -87,6 +179,8 @@ class ClimateBrazil(Parameters):
     contract: Contract = Contract()
     model: ModelConfig = ModelConfig()
     inference: InferenceConfig = InferenceConfig()
+    monitoring: Monitoring = Monitoring()
+    promotion: Promotion = Promotion(rules=CLIMATE_RULES)
     log_artifacts: StrictBool = True
     series_artifacts: tuple[SeriesArtifact, ...] = get_args(SeriesArtifact)
     tags: dict[str, str] = {}
@@ -108,8 +202,9 @@ class ClimateBrazil(Parameters):
 #: Parameter block of each pipeline, by the key under which it stands in the parameters. A package under `pipelines/`
 #: may declare its own: a module `parameters.py` with the class as `PARAMETERS`.
 BLOCKS: dict[str, type[Parameters]] = {"climate_brazil": ClimateBrazil}
-#: What a task hands over beside the parameters proper: its pipeline, whose data it reads, and its share of the work.
-RUNTIME = ("pipeline", "run_key", "shard")
+#: What a task hands over beside the parameters proper: its pipeline, whose data it reads, its share of the work, and
+#: who approved a promotion.
+RUNTIME = ("pipeline", "run_key", "shard", "approval")
 
 
 def check_parameters(parameters: Mapping[str, object], read: Callable[[], Collection[str]] = tuple) -> None:
@@ -160,6 +255,14 @@ def _problem(block: str, model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         allowed = model
         for part in detail["loc"][:-1]:
-            allowed = allowed.model_fields[str(part)].annotation  # type: ignore[assignment]
+            # A number is a place in a list; the model of its items is what the field holds.
+            allowed = allowed if isinstance(part, int) else _model_of(allowed.model_fields[part].annotation)
         return f"{key}: unknown key; allowed here: {', '.join(sorted(allowed.model_fields))}"
     return f"{key} = {detail['input']!r}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _model_of(annotation: Any) -> type[BaseModel]:
+    """The model that a field holds, alone or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_model_of(part) for part in get_args(annotation) if part is not ...)

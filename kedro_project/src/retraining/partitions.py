@@ -1,4 +1,4 @@
-"""Partitioned datasets that may be empty, and the dataset of one posterior."""
+"""Partitioned datasets that may be empty, the datasets of their parts, and a table that grows from run to run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
+import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets.partitions import PartitionedDataset
 
@@ -48,3 +49,52 @@ class PosteriorDataset(AbstractDataset[Posterior, Posterior]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
+
+
+class BytesDataset(AbstractDataset[bytes, bytes]):
+    """A file as it is, on any file system that fsspec knows."""
+
+    def __init__(self, filepath: str) -> None:
+        self._filepath = filepath
+
+    def save(self, data: bytes) -> None:
+        """Write the file in one piece: it is complete or not there."""
+        filesystem, path = fsspec.core.url_to_fs(self._filepath)
+        filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        with filesystem.transaction, filesystem.open(path, "wb") as file:
+            file.write(data)
+
+    def load(self) -> bytes:
+        """Read the file."""
+        with fsspec.open(self._filepath, "rb") as file:
+            return file.read()
+
+    def _exists(self) -> bool:
+        filesystem, path = fsspec.core.url_to_fs(self._filepath)
+        return bool(filesystem.exists(path))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class LedgerDataset(AbstractDataset[pl.DataFrame, pl.DataFrame | None]):
+    """A Parquet table that each run reads and writes again in one piece; None before the first."""
+
+    def __init__(self, filepath: str) -> None:
+        self._file = BytesDataset(filepath)
+
+    def save(self, data: pl.DataFrame) -> None:
+        """Replace the table: a reader sees the old one or the new one."""
+        buffer = io.BytesIO()
+        data.write_parquet(buffer, compression="zstd")
+        self._file.save(buffer.getvalue())
+
+    def load(self) -> pl.DataFrame | None:
+        """The table as the last run has left it."""
+        return pl.read_parquet(io.BytesIO(self._file.load())) if self._file._exists() else None
+
+    def _exists(self) -> bool:
+        return self._file._exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return self._file._describe()

@@ -81,6 +81,18 @@ class Mapped(_Model):
     size: str
 
 
+class PromotionSettings(_Model):
+    """For a pipeline that ends with the nodes register, decide and promote.
+
+    Attributes:
+        model: the registered model; `promote` emits the asset event `models/<model>`.
+        answer_within_hours: how long a person may take where one is asked; no answer means no.
+    """
+
+    model: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    answer_within_hours: Annotated[float, Field(gt=0)] = 72
+
+
 class ParamSpec(_Model):
     """A field of the form with which a DAG is triggered: words of JSON schema, and `choices` (id: {label})."""
 
@@ -135,6 +147,7 @@ class Block(_Model):
     kedro_parameters: dict[str, str]
     mapped: dict[str, Mapped]
     tagged: dict[str, TaskSettings]
+    promotion: PromotionSettings | None
     tasks: dict[str, TaskSettings]
 
 

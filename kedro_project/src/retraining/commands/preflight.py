@@ -19,8 +19,10 @@ from retraining.commands.airflow_config import FILE, Block, TaskSettings
 
 #: Tasks that the template adds to those of the pipeline.
 OWN_TASKS = ("open_run", "close_run")
+#: Tasks between which it puts `approve`.
+PROMOTION_TASKS = ("register", "decide", "promote")
 # Names that a generated DAG file uses itself: its tasks are variables too.
-_TAKEN = {"tasks", "datetime", "timedelta"}
+_TAKEN = {"tasks", "Asset", "datetime", "timedelta"}
 # Airflow's limit.
 _TASK_ID_LENGTH = 250
 
@@ -118,7 +120,7 @@ def _mapped(
 
 def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> Iterator[str]:
     owners: dict[str, list[str]] = defaultdict(list)
-    for own in OWN_TASKS:
+    for own in (*OWN_TASKS, *(["approve"] if block.promotion else [])):
         owners[own].append("the DAG's own task")
     for group in groups:
         what = "namespace" if group.type == "namespace" else "node" if len(group.nodes) == 1 else "nodes"
@@ -132,6 +134,12 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
             yield (
                 f"{name}: {owners[task][-1]} would be a task whose id is {len(task)} characters long, and Airflow "
                 f"takes {_TASK_ID_LENGTH}; put them into one namespace, with {name}.group_by: namespace"
+            )
+    for task in PROMOTION_TASKS if block.promotion else ():
+        if task not in owners:
+            yield (
+                f"{FILE}: {name}.promotion: the pipeline has no node {task}; end it with "
+                f"retraining.pipelines.promotion.pipeline.promotion({name!r})"
             )
     for task, who in owners.items():
         if len(who) > 1:

@@ -20,6 +20,7 @@ from .errors import (
     TooFewMonthsError,
 )
 from .fitting import fit
+from .fleet import Fleet, pack
 from .forecast import Forecast
 from .graph import model_graph
 from .marginal import Start
@@ -30,6 +31,7 @@ from .series import Series
 
 __all__ = [
     "ConstantSeriesError",
+    "Fleet",
     "Forecast",
     "InferenceConfig",
     "InferenceError",
@@ -48,6 +50,7 @@ __all__ = [
     "donor_slopes",
     "fit",
     "model_graph",
+    "pack",
     "score",
     "seasonal_naive",
     "skill",

@@ -42,6 +42,11 @@ def to_contents(posterior: Posterior) -> tuple[dict[str, Arrays], str]:
         DATA: {"temperature": (("month",), posterior.series.values)},
         SUMMARY: {name: (("month",), values.astype(np.float32)) for name, values in bands.items()},
     }
+    return groups, attribute_of(posterior)
+
+
+def attribute_of(posterior: Posterior) -> str:
+    """What of a posterior is no array, as one line of JSON."""
     start = posterior.start
     attribute = {
         "format": FORMAT,
@@ -60,7 +65,7 @@ def to_contents(posterior: Posterior) -> tuple[dict[str, Arrays], str]:
             "scale": start.proposal.scale.tolist(),
         },
     }
-    return groups, json.dumps(attribute)
+    return json.dumps(attribute)
 
 
 def from_contents(log_theta: NDArray[Any], weight: NDArray[Any], values: NDArray[Any], attribute: str) -> Posterior:

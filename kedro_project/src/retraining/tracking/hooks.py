@@ -89,6 +89,10 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Open a run, or join the one that is open."""
+        # Datasets that come from a pattern are made when they are asked for, and must know whether to log by then.
+        for name in pipeline.datasets():
+            if name in catalog:
+                catalog.get(name)
         if not self._use_mlflow:
             self._is_mlflow_enabled = False
             switch_catalog_logging(catalog, False)

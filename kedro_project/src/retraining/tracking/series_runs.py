@@ -88,6 +88,20 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
         return {}
 
 
+class MlflowSeriesRunIdsDataset(MlflowSeriesRunsDataset):
+    """Id of the child run of each series of the active run."""
+
+    def load(self) -> dict[str, str]:
+        """Ids by series; empty when tracking is off or no run is active."""
+        parent = mlflow.active_run() if self._logging_activated else None
+        found = ChildRuns(MlflowClient(), parent).find() if parent else {}
+        return {series: run.info.run_id for series, run in found.items()}
+
+    def save(self, data: dict[str, SeriesRecord]) -> None:
+        """Ids are read, never written."""
+        raise NotImplementedError("ids are read, never written")
+
+
 def _log_done(children: ChildRuns) -> None:
     """Tell the parent how many of its series are finished, counted anew: other shards may have ended meanwhile."""
     done = sum(run.info.status == "FINISHED" for run in children.find().values())

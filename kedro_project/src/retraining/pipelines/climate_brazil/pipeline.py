@@ -10,12 +10,15 @@ from kedro.pipeline import Node, Pipeline, node, pipeline
 from retraining.pipelines.climate_brazil import (
     audit_nodes,
     batch,
+    monitor_nodes,
     record,
     report_nodes,
     run_nodes,
     series_nodes,
     series_tables,
+    version_nodes,
 )
+from retraining.pipelines.promotion.pipeline import promotion
 
 NAME = "climate_brazil"
 # Of dataset names: the catalog is one name space for all pipelines.
@@ -150,16 +153,42 @@ def _series() -> Pipeline:
     )
 
 
-def reporting() -> Pipeline:
-    """Scores of all series, pooled and beside the naive models."""
+def monitoring() -> Pipeline:
+    """What earlier champions had forecast, beside what happened since."""
     return pipeline(
         [
+            _node(
+                monitor_nodes.monitor,
+                ["training_table", "champions", "past_ledger", "months", "params:monitoring"],
+                ["ledger", "monitored", "realised_metrics"],
+                "monitor",
+            )
+        ]
+    )
+
+
+def reporting() -> Pipeline:
+    """The run beside the champion, and the scores of all series, pooled and beside the naive models."""
+    seen = ["series_results", "series_forecasts", "posteriors", "training_table", "quarantine", "series_ids", "months"]
+    settings = ["model", "inference", "n_ahead", "testing_window", "monitoring"]
+    return pipeline(
+        [
+            node(
+                version_nodes.compare,
+                [
+                    *_named(*seen, "entries", "monitored", "child_runs"),
+                    f"{NAME}_champion",
+                    *_named("params:series", *(f"params:{name}" for name in settings)),
+                ],
+                [*_named("forecasts", "overview"), f"{NAME}_evidence", f"{NAME}_model_files"],
+                name="compare",
+            ),
             _node(
                 report_nodes.report,
                 ["series_results", "series_ids", "entries", "quarantine", "months", "stations_origin"],
                 ["pooled_metrics", "report_table", "report_html", "report_text"],
                 "report",
-            )
+            ),
         ]
     )
 
@@ -187,4 +216,4 @@ def forecast() -> Pipeline:
 
 def climate_brazil() -> Pipeline:
     """The whole monthly retraining."""
-    return data_processing() + train() + reporting() + auditing()
+    return data_processing() + monitoring() + train() + reporting() + auditing() + promotion(NAME)

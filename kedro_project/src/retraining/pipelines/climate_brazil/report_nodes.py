@@ -27,7 +27,7 @@ def report(
     Returns:
         Metrics for MLflow, the table, the HTML page and the text.
     """
-    scores = [results[series]() if series in results else _never_ran(series, entries) for series in series_ids]
+    scores = all_scores(results, series_ids, entries)
     pooled = pooled_scores(scores)
     pooled["n_quarantined"] = float(len(quarantine))
     simulated = bool(origin["simulated"])
@@ -37,6 +37,15 @@ def report(
     html = report_html(scores, pooled, quarantine, months, simulated, context)
     metrics = {key: {"value": round(float(value), DECIMALS), "step": 0} for key, value in pooled.items()}
     return metrics, report_frame(scores), html, text
+
+
+def all_scores(
+    results: Mapping[str, Callable[[], dict[str, Any]]],
+    series_ids: list[str],
+    entries: Mapping[str, Mapping[str, str]],
+) -> list[dict[str, Any]]:
+    """The row of each series of the run; a series whose task never came to it has failed."""
+    return [results[series]() if series in results else _never_ran(series, entries) for series in series_ids]
 
 
 def _never_ran(series: str, entries: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Kedro pipeline that any other may end with: register, decide, promote."""

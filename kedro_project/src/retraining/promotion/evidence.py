@@ -1,0 +1,77 @@
+"""What a version of a model is judged by: plain data that a pipeline's own node makes and every other part reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shared(BaseModel):
+    """One metric of challenger and champion on the cases that both have forecast, scored on the same observations.
+
+    Attributes:
+        cases: how many cases they share, counted in `unit` (months, ratings, …).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    challenger: float
+    champion: float
+    cases: int
+    unit: str = "cases"
+
+
+class Evidence(BaseModel):
+    """What speaks for and against a version.
+
+    Attributes:
+        metrics: scores of the model, and of what it is compared with, on held-out data.
+        members: what the model can answer for (series, countries, …); empty where that is no question.
+        cutoff: first day that was not read; None where the data has no time.
+        data_digest: hash of the training data.
+        incomplete: why this run must not register a version (only some of the series were asked for, …).
+        compared_with: version of the champion that `shared` is about, None where there was none.
+        shared: by metric; a metric that is not in it is compared as a whole with the champion's own.
+        remarks: what a person who approves should know, one sentence each.
+        settings: configuration and code it was made with, flat, to tell later what has changed.
+        tags: what the version shall be tagged with, besides what every version is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metrics: dict[str, float]
+    members: tuple[str, ...] = ()
+    cutoff: date | None = None
+    data_digest: str | None = None
+    incomplete: str | None = None
+    compared_with: int | None = None
+    shared: dict[str, Shared] = {}
+    remarks: tuple[str, ...] = ()
+    settings: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What `register` hands to the model registry: the files that the served model reads, by name, and the evidence."""
+
+    files: Mapping[str, bytes]
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model, read from the registry.
+
+    Attributes:
+        run_id: the parent run that made it.
+        file: content of one of the files that the candidate had, by name.
+    """
+
+    number: int
+    run_id: str
+    evidence: Evidence
+    file: Callable[[str], bytes]
