@@ -2,11 +2,11 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tracked_kedro import listener
+from tracked_kedro import listener, preload
 
 
 class RetrainingPlugin(AirflowPlugin):
     """What Airflow loads from the plugins folder."""
 
     name = "retraining"
-    listeners = [listener]  # noqa: RUF012  declared so by Airflow
+    listeners = [listener, preload]  # noqa: RUF012  declared so by Airflow

@@ -17,6 +17,11 @@ def project_path() -> Path:
     return Path(os.environ.get("KEDRO_PROJECT_PATH") or Path(__file__).resolve().parents[2] / "kedro_project")
 
 
+def quiet_kedro() -> None:
+    """Kedro configures logging when it is imported; in Airflow's processes, Airflow's handlers must stay in place."""
+    os.environ["KEDRO_LOGGING_CONFIG"] = str(project_path() / "conf" / "logging_airflow.yml")
+
+
 @dataclass(frozen=True)
 class Session:
     """What a task asks of Kedro: a pipeline and runtime parameters. KEDRO_ENV names the environment."""
@@ -26,8 +31,7 @@ class Session:
 
     @contextmanager
     def _opened(self):
-        # Kedro configures logging when it is imported; in a task, Airflow's handlers must stay in place.
-        os.environ["KEDRO_LOGGING_CONFIG"] = str(project_path() / "conf" / "logging_airflow.yml")
+        quiet_kedro()
         from kedro.framework.session import KedroSession
         from kedro.framework.startup import bootstrap_project
 

@@ -16,7 +16,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import psutil
-from retraining.commands.stores import HOST, free_port
+
+from retraining.native.ports import HOST, free_port
 
 PARTS = {"api-server": [], "scheduler": ["--skip-serve-logs"], "dag-processor": []}
 
