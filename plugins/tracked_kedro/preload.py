@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 @hookimpl
 def on_starting(component: Any) -> None:
     """Airflow's call as a service starts; the services are told apart by their command alone."""
-    if "scheduler" in sys.argv[1:2]:
+    # Tasks are forks of the scheduler that tell of themselves here too.
+    if sys.argv[1:2] == ["scheduler"] and type(component).__name__ == "Job":
         preload()
 
 

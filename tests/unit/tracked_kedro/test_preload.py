@@ -14,17 +14,17 @@ LIBRARIES = ("mlflow", "kedro", "polars", "kedro_datasets")
 CODE = """
 import json, sys
 sys.argv = {argv}
-from airflow.listeners.listener import get_listener_manager
-get_listener_manager().hook.on_starting(component=None)
+from tracked_kedro.preload import on_starting
+on_starting(component=type({component!r}, (), {{}})())
 names = {{name.partition(".")[0] for name in sys.modules}}
 print(json.dumps(sorted(names & {{"mlflow", "kedro", "polars", "kedro_datasets", "retraining", "pymc"}})))
 """
 
 
-def imported(var: Path, *argv: str, **environment: str) -> tuple[list[str], str]:
+def imported(var: Path, *argv: str, component: str = "Job", **environment: str) -> tuple[list[str], str]:
     """Packages of interest that a service of Airflow has imported once it has started, and its log."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CODE.format(argv=list(argv))],
+        [sys.executable, "-W", "ignore", "-c", CODE.format(argv=list(argv), component=component)],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -43,6 +43,10 @@ def test_the_scheduler_imports_libraries_and_forgets_the_projects_own_modules(va
 @pytest.mark.parametrize("service", ["api-server", "dag-processor"])
 def test_no_other_service_imports_them(var: Path, service: str):
     assert imported(var, "airflow", service)[0] == []
+
+
+def test_a_task_which_is_a_fork_of_the_scheduler_does_not_import_them_again(var: Path):
+    assert imported(var, "airflow", "scheduler", component="TaskRunnerMarker")[0] == []
 
 
 def test_it_can_be_switched_off(var: Path):
