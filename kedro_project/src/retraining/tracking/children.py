@@ -6,6 +6,7 @@ out where its artifacts go (`tests/integration/test_requests.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,23 +29,37 @@ class ChildRuns:
     client: MlflowClient
     parent: Run
 
-    def find(self) -> dict[str, Run]:
-        """Children by series id, with one search a thousand; the newest where a crash left two."""
+    def find(self, finished: Sequence[str]) -> dict[str, Run]:
+        """Children by series id: the unfinished ones, and of the finished ones those with these run ids.
+
+        Not all of them: every task of a fleet asks, and each would be told about the whole fleet.
+        """
+        found = self._search("attributes.status != 'FINISHED'")
+        for start in range(0, len(finished), _PAGE):
+            ids = ", ".join(f"'{run_id}'" for run_id in finished[start : start + _PAGE])
+            found += self._search(f"attributes.run_id IN ({ids})")
+        return self._by_series(found)
+
+    def find_all(self) -> dict[str, Run]:
+        """All children by series id, a request a thousand."""
+        return self._by_series(self._search())
+
+    def _search(self, condition: str | None = None) -> list[Run]:
         query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent.info.run_id}'"
-        found: dict[str, Run] = {}
+        query += f" AND {condition}" if condition else ""
+        found: list[Run] = []
         token = None
         while True:
-            page = self.client.search_runs(
-                [self.parent.info.experiment_id],
-                query,
-                max_results=_PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            found |= {run.data.tags[SERIES_TAG]: run for run in page if SERIES_TAG in run.data.tags}
+            page = self.client.search_runs([self.parent.info.experiment_id], query, max_results=_PAGE, page_token=token)
+            found += page
             token = page.token
             if not token:
                 return found
+
+    def _by_series(self, runs: list[Run]) -> dict[str, Run]:
+        # The newest where a crash left two.
+        runs.sort(key=lambda run: run.info.start_time)
+        return {run.data.tags[SERIES_TAG]: run for run in runs if SERIES_TAG in run.data.tags}
 
     def open(self, series: str, label: str, fingerprint: str, earlier: Run | None) -> RunInfo:
         """The child to log to: the earlier one when it is about the same work, else a new one.

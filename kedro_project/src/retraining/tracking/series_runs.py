@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from mlflow.tracking import MlflowClient
 
 from retraining.pyfunc.saving import save_series_model
 from retraining.series_record import SeriesRecord
+from retraining.tracking.child_index import ChildIndex
 from retraining.tracking.children import FAILURE_TAG, FINGERPRINT_TAG, ChildRuns
 
 log = logging.getLogger(__name__)
@@ -29,13 +31,19 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
     """Child runs of the active MLflow run: saved from records, loaded as fingerprints of what is finished.
 
     The class name starts with "Mlflow", by which kedro-mlflow switches its datasets off.
+
+    Args:
+        index: folder or address in the run's data where finished child runs are noted (see `ChildIndex`).
+        series: the series that this task is about; empty for all.
     """
 
     # What a load found, by parent, for the save of the same task, which is another dataset of the catalog: one search
     # less a shard. A task's series belong to it alone, so that nobody else changes their children meanwhile.
     _found: ClassVar[dict[str, dict[str, Run]]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, index: str, series: Sequence[str] = ()) -> None:
+        self._index = index
+        self._series = tuple(series)
         self._logging_activated = True
 
     def load(self) -> dict[str, str]:
@@ -43,7 +51,8 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
         parent = self._parent()
         if parent is None:
             return {}
-        found = ChildRuns(MlflowClient(), parent).find()
+        index = ChildIndex(self._index, parent.info.run_id)
+        found = _find(ChildRuns(MlflowClient(), parent), index, self._series or index.series())
         # Of this parent only: a process that serves one DAG run after the other must not grow.
         self._found.clear()
         self._found[parent.info.run_id] = found
@@ -56,22 +65,29 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
     def save(self, data: dict[str, SeriesRecord]) -> None:
         """Write each record to its own child run, and to the parent how many are done by now.
 
-        Three requests a record besides one per artifact file; for all of them together two, and one more where nothing
+        Three requests a record besides one per artifact file; for all of them together one, and one more where nothing
         was loaded before.
         """
         parent = self._parent()
         if parent is None or not data:
             return
         children = ChildRuns(MlflowClient(), parent)
+        index = ChildIndex(self._index, parent.info.run_id)
         earlier = self._found.pop(parent.info.run_id, None)
         if earlier is None:
-            earlier = children.find()
+            earlier = _find(children, index, data)
         for series, record in data.items():
+            if series in earlier:
+                index.remove(series)
             child = children.open(series, record.label, record.fingerprint, earlier.get(series))
             _log_record(children, child, record)
+            if record.status == "FINISHED":
+                index.add(series, child.run_id)
             children.end(child, record.status)
             log.info("Child run %s of %s is %s", child.run_id, record.label, record.status)
-        _log_done(children)
+        # Counted anew: other shards may have ended meanwhile.
+        done = len(index.series())
+        children.client.log_metric(parent.info.run_id, DONE_METRIC, done, step=done)
 
     def _parent(self) -> Run | None:
         if not self._logging_activated:
@@ -85,27 +101,42 @@ class MlflowSeriesRunsDataset(AbstractDataset[dict[str, SeriesRecord], dict[str,
         return False
 
     def _describe(self) -> dict[str, Any]:
-        return {}
+        return {"index": self._index, "series": self._series}
 
 
-class MlflowSeriesRunIdsDataset(MlflowSeriesRunsDataset):
+class MlflowSeriesRunIdsDataset(AbstractDataset[None, dict[str, str]]):
     """Id of the child run of each series of the active run."""
+
+    def __init__(self) -> None:
+        self._logging_activated = True
 
     def load(self) -> dict[str, str]:
         """Ids by series; empty when tracking is off or no run is active."""
         parent = mlflow.active_run() if self._logging_activated else None
-        found = ChildRuns(MlflowClient(), parent).find() if parent else {}
+        found = ChildRuns(MlflowClient(), parent).find_all() if parent else {}
         return {series: run.info.run_id for series, run in found.items()}
 
-    def save(self, data: dict[str, SeriesRecord]) -> None:
+    def save(self, data: None) -> None:
         """Ids are read, never written."""
         raise NotImplementedError("ids are read, never written")
 
+    def _exists(self) -> bool:
+        return False
 
-def _log_done(children: ChildRuns) -> None:
-    """Tell the parent how many of its series are finished, counted anew: other shards may have ended meanwhile."""
-    done = sum(run.info.status == "FINISHED" for run in children.find().values())
-    children.client.log_metric(children.parent.info.run_id, DONE_METRIC, done, step=done)
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+def _find(children: ChildRuns, index: ChildIndex, series: Iterable[str]) -> dict[str, Run]:
+    """Earlier child runs of the series: one search, one more where some of them are finished."""
+    if len(index.series()) >= children.parent.data.metrics.get(DONE_METRIC, 0):
+        return children.find(index.run_ids(series))
+    log.warning("The run's data folder has lost its notes of child runs: all of them are listed once")
+    found = children.find_all()
+    for name, run in found.items():
+        if run.info.status == "FINISHED":
+            index.add(name, run.info.run_id)
+    return found
 
 
 def _log_record(children: ChildRuns, child: RunInfo, record: SeriesRecord) -> None:

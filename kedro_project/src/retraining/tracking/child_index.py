@@ -1,0 +1,45 @@
+"""Which child runs of a parent are finished, as small files in the run's data folder.
+
+A tracking server can tell, but only by listing all children of the parent: for every task of a fleet that is a cost
+that grows with the fleet. A file per child is looked up by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+import fsspec
+
+
+class ChildIndex:
+    """Files `<folder>/<parent run id>/<series>` that hold a run id, on any file system that fsspec knows."""
+
+    def __init__(self, folder: str, parent_run_id: str) -> None:
+        self._filesystem, path = fsspec.core.url_to_fs(folder)
+        self._folder = str(PurePosixPath(path) / parent_run_id)
+
+    def series(self) -> set[str]:
+        """Series whose child run is finished, as far as is noted here."""
+        self._filesystem.invalidate_cache()  # other tasks write too
+        if not self._filesystem.isdir(self._folder):
+            return set()
+        return {PurePosixPath(str(file)).name for file in self._filesystem.ls(self._folder, detail=False)}
+
+    def run_ids(self, series: Iterable[str]) -> list[str]:
+        """Run ids of those of the series that are noted."""
+        noted = self.series()
+        return [self._filesystem.cat_file(self._file(one)).decode() for one in series if one in noted]
+
+    def add(self, series: str, run_id: str) -> None:
+        """Note a child run; to be called before it is ended, so that none is finished and not noted."""
+        self._filesystem.makedirs(self._folder, exist_ok=True)
+        self._filesystem.pipe_file(self._file(series), run_id.encode())
+
+    def remove(self, series: str) -> None:
+        """Forget a series, noted or not: its child run is to be written again."""
+        if self._filesystem.exists(self._file(series)):
+            self._filesystem.rm_file(self._file(series))
+
+    def _file(self, series: str) -> str:
+        return f"{self._folder}/{series}"
