@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,12 @@ from typing import Any
 import pytest
 from tests.conftest import ROOT, deployment_environment
 
+IMPORT_ERRORS = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+print(json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors}))
+"""
 FILES = sorted((ROOT / "dags").glob("*.py"))
 
 
@@ -50,3 +59,32 @@ def kedro_config(environment: dict[str, str]) -> Any:
     from retraining.settings import CONFIG_LOADER_ARGS
 
     return OmegaConfigLoader(conf_source=str(ROOT / "kedro_project" / "conf"), **CONFIG_LOADER_ARGS)
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the Kedro project in a folder, to be changed."""
+    # The stations' data would only be copied in vain.
+    ignored = shutil.ignore_patterns("data", "__pycache__")
+    return Path(shutil.copytree(ROOT / "kedro_project", folder / "kedro_project", ignore=ignored))
+
+
+def render_dags(project: Path, target: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What `make dags` calls."""
+    values = {**environment, "PYTHONPATH": f"{ROOT / 'plugins'}:{project / 'src'}", "HOME": str(target.parent)}
+    command = [sys.executable, "-m", "retraining", "render-dags", "--target", str(target)]
+    return subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True, timeout=120)
+
+
+def rendered(project: Path, target: Path, environment: dict[str, str]) -> list[Path]:
+    """The files that it made."""
+    done = render_dags(project, target, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return sorted(target.iterdir())
+
+
+def dag_bag(folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+    """The DAGs that Airflow finds in a folder, and its import errors."""
+    command = [sys.executable, "-c", IMPORT_ERRORS, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT
-
-IMPORT_ERRORS = """
-import json, sys
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
-print(json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors}))
-"""
-
-
-def rendered(project: Path, target: Path, environment: dict[str, str]) -> list[Path]:
-    values = {**environment, "PYTHONPATH": f"{ROOT / 'plugins'}:{project / 'src'}", "HOME": str(target.parent)}
-    command = [sys.executable, "-m", "retraining", "render-dags", "--target", str(target)]
-    done = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return sorted(target.iterdir())
-
-
-def dag_bag(folder: Path, environment: dict[str, str]) -> dict:
-    command = [sys.executable, "-c", IMPORT_ERRORS, str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+from tests.dags.conftest import copied, dag_bag, rendered
 
 
 def test_committed_files_are_what_the_template_renders(tmp_path: Path, environment: dict[str, str]):
@@ -51,9 +26,7 @@ def test_airflow_imports_them_without_error(environment: dict[str, str]):
 
 
 def test_beyond_200_series_the_form_has_a_plain_list(tmp_path: Path, environment: dict[str, str]):
-    project = tmp_path / "kedro_project"
-    # The stations' data would only be copied in vain.
-    shutil.copytree(ROOT / "kedro_project", project, ignore=shutil.ignore_patterns("data"))
+    project = copied(tmp_path)
     conf = project / "conf" / "base" / "globals.yml"
     entries = "".join(f"  s{i:03d}: {{label: Station {i}, file: station_s{i:03d}.csv}}\n" for i in range(201))
     text = re.sub(r"(?m)^(climate_brazil_series:\n)(?:  .*\n)+", rf"\1{entries}", conf.read_text())

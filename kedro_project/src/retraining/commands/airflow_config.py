@@ -104,11 +104,11 @@ class ParamSpec(_Model):
     enum: tuple[Any, ...] | None = None
     format: str | None = None
     pattern: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusiveMinimum: float | None = None
-    exclusiveMaximum: float | None = None
-    multipleOf: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    exclusiveMinimum: int | float | None = None
+    exclusiveMaximum: int | float | None = None
+    multipleOf: int | float | None = None
     minLength: Count | None = None
     maxLength: Count | None = None
     items: dict[str, Any] | None = None
