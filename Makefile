@@ -28,10 +28,11 @@ PREPARED := $(RETRAINING_VAR)/.prepared
 ##@ Use
 
 .PHONY: retrain
-retrain: $(PREPARED) ## Run the monthly retraining once (SERIES= CUTOFF= STATIONS= METHOD= AUDIT=)
+retrain: $(PREPARED) ## Run the monthly retraining once (DAG= SERIES= CUTOFF= STATIONS= MOVIES= METHOD= AUDIT=)
 	@python -m retraining retrain --dag "$(DAG)" $(if $(SERIES),--set "series=$(SERIES)") \
 	  $(if $(filter climate_brazil,$(DAG)),--set "audit_series=$(or $(AUDIT),0)") \
 	  $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") $(if $(METHOD),--set "method=$(METHOD)") \
+	  $(if $(MOVIES),--set "movies=$(if $(findstring ://,$(MOVIES)),$(MOVIES),$(abspath $(MOVIES)))") \
 	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
 
 .PHONY: ui

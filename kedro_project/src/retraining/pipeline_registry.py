@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline
 
 from retraining import pipelines
 from retraining.pipelines.climate_brazil import pipeline as climate
+from retraining.pipelines.movie_recommender import pipeline as movies
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -17,6 +18,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         **_found(),
         "climate_brazil_cutoff": climate.cutoff(),
+        "movie_recommender_cutoff": movies.cutoff(),
         "refresh": climate.refresh(),
         "data_processing": climate.data_processing(),
         "train": climate.train(),

@@ -9,7 +9,9 @@ _OURS = re.compile(r"\[(warning|error|info) *\] (.*?) +\[(retraining|tracked_ked
 # Last line of the traceback of a failed task, or of the command's own.
 _RAISED = re.compile(r"^(?:tracked_kedro\.errors\.|airflow\.\S*\.)(\w+(?:Error|Exception)): (.*)")
 # One line per series and shard is progress; one per step of each series is for the log.
-_SHOWN = re.compile(r"Child run|is set aside|months observed|refresh:|failed|simulated|raised from|is done:|Graphviz")
+_SHOWN = re.compile(
+    r"Child run|is set aside|months observed|refresh:|Stream:|failed|simulated|raised from|is done:|Graphviz"
+)
 
 
 def event(line: str) -> str | None:

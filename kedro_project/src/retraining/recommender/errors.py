@@ -19,3 +19,7 @@ class RuntimesError(BadStreamError):
 
 class TooFewPairsError(BadStreamError):
     """Too few pairs of user and movie to train on some and score on others."""
+
+
+class CutoffError(BadStreamError):
+    """A cutoff that lies in the future."""

@@ -110,6 +110,16 @@ def parse_lines(lines: pl.DataFrame, read_at: datetime) -> Parsed:
     return Parsed(events, rejects, _counts(table, good))
 
 
+def newest_time(lines: pl.DataFrame, read_at: datetime) -> datetime | None:
+    """The newest time of a batch of lines that is not later than the reading; whether the lines are otherwise usable
+    is not looked at, which takes a quarter of the time.
+    """
+    stamp = pl.col("line").str.extract(r"^([^,]*),").str.replace_all(" ", "", literal=True)
+    times = lines.select(_time(stamp).alias("time"))["time"]
+    newest = times.filter(times <= read_at).max()
+    return newest if isinstance(newest, datetime) else None
+
+
 def _time(stamp: pl.Expr) -> pl.Expr:
     """Datetime of `YYYY-MM-DDTHH:MM`, with or without seconds, fraction and `Z`; null for anything else."""
     shape = stamp.str.extract(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::\d\d(?:\.\d+)?)?Z?$")

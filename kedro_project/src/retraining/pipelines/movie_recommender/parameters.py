@@ -1,0 +1,31 @@
+"""Parameters of the movie_recommender pipeline: what `conf/base/parameters_movie_recommender.yml` may say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from retraining.config import FirstOfMonth, Parameters
+from retraining.recommender.config import FactorisationConfig
+
+
+class MovieRecommender(Parameters):
+    """Parameters of the pipeline `movie_recommender`; strict, for nodes receive numbers as they are written."""
+
+    movies: str | None = None
+    runtimes: str | None = None
+    cutoff: FirstOfMonth | None = None
+    history_start: FirstOfMonth | None = None
+    max_reject_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.05
+    default_runtime: Annotated[float, Field(strict=True, gt=0, le=1440)] = 100.0
+    test_size: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.2
+    random_state: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20241201
+    model: FactorisationConfig = FactorisationConfig()
+    ranked_users: Annotated[int, Field(strict=True, ge=1)] = 10_000
+    top_n: Annotated[int, Field(strict=True, ge=1, le=1000)] = 20
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+#: What `retraining.config` checks the block of this pipeline with.
+PARAMETERS = MovieRecommender
