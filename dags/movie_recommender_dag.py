@@ -116,43 +116,59 @@ with DAG(
         task_id="open_run",
         doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
     )(**KEDRO)
-    process_kafka = tasks.run_nodes.override(
+    process_kafka = tasks.RunNodes(
         task_id="process_kafka",
         doc_md=(
             "Read the stream batch by batch up to the cutoff; malformed lines go to the "
             "rejects, with number and reason."
         ),
-    )(nodes=["process_kafka"], **KEDRO)
-    aggregate_ratings = tasks.run_nodes.override(
+        nodes=["process_kafka"],
+        **KEDRO,
+    )
+    aggregate_ratings = tasks.RunNodes(
         task_id="aggregate_ratings",
         doc_md=("Join views and ratings to one row per user and movie: distinct minutes watched, and mean rating."),
-    )(nodes=["aggregate_ratings"], **KEDRO)
-    describe_run = tasks.run_nodes.override(
+        nodes=["aggregate_ratings"],
+        **KEDRO,
+    )
+    describe_run = tasks.RunNodes(
         task_id="describe_run",
         doc_md="Tags of the parent run: its name, month and data, and the configured ones.",
-    )(nodes=["describe_run"], **KEDRO)
-    list_rejects = tasks.run_nodes.override(
+        nodes=["describe_run"],
+        **KEDRO,
+    )
+    list_rejects = tasks.RunNodes(
         task_id="list_rejects",
         doc_md=("Keep the first malformed lines, with their numbers and reasons, where a person will look for them."),
-    )(nodes=["list_rejects"], **KEDRO)
-    normalize_minutes = tasks.run_nodes.override(
+        nodes=["list_rejects"],
+        **KEDRO,
+    )
+    normalize_minutes = tasks.RunNodes(
         task_id="normalize_minutes",
         doc_md=("Add the share of the runtime that was watched, clipped to 0–1, and the liking to be learnt, 1 to 5."),
-    )(nodes=["normalize_minutes"], **KEDRO)
-    train_and_evaluate = tasks.run_nodes.override(
+        nodes=["normalize_minutes"],
+        **KEDRO,
+    )
+    train_and_evaluate = tasks.RunNodes(
         task_id="train_and_evaluate",
         doc_md=(
             "Train on a part of the pairs, score on the rest beside the baselines, and train again on all of them."
         ),
-    )(nodes=["train_and_evaluate"], **KEDRO)
-    report = tasks.run_nodes.override(
+        nodes=["train_and_evaluate"],
+        **KEDRO,
+    )
+    report = tasks.RunNodes(
         task_id="report",
         doc_md="Report on the model beside the baselines.",
-    )(nodes=["report"], **KEDRO)
-    top_n = tasks.run_nodes.override(
+        nodes=["report"],
+        **KEDRO,
+    )
+    top_n = tasks.RunNodes(
         task_id="top_n",
         doc_md=("List the best unseen movies of every user, and the popular list for everybody else (user null)."),
-    )(nodes=["top_n"], **KEDRO)
+        nodes=["top_n"],
+        **KEDRO,
+    )
     close_run = tasks.close_run.override(
         task_id="close_run",
         doc_md="Gives the parent MLflow run the state that this DAG run ends with.",

@@ -37,7 +37,7 @@ def test_beyond_200_series_the_form_has_a_plain_list(tmp_path: Path, environment
     assert "examples=" not in code
     assert "values_display=" not in code
     assert '"s200"' in code  # an unknown id is refused all the same
-    assert dag_bag(tmp_path / "dags", environment) == {"dags": ["climate_brazil"], "errors": {}}
+    assert dag_bag(tmp_path / "dags", environment) == {"dags": ["climate_brazil", "movie_recommender"], "errors": {}}
 
 
 @pytest.mark.parametrize("entry", ["'", '"', "\\", "{{ x }}", "São <Luís> & Cia"])

@@ -89,11 +89,11 @@ class StreamDataset(AbstractDataset[None, LineStream]):
             BadStreamError: nothing is there.
         """
         address = movies_stream(self._movies)
-        sample = Path(address).parent == movies_sample_folder() if "://" not in address else False
-        if sample:
+        local = None if "://" in address else Path(address)
+        if local is not None and local.parent == movies_sample_folder():
             write_sample(movies_sample_folder())
         files = _files(address)
-        simulated = sample or ("://" not in address and is_simulated(Path(files[0]).parent))
+        simulated = local is not None and is_simulated(local if local.is_dir() else local.parent)
         origin = "simulated sample" if simulated else public_url(address)
         return LineStream(files, origin, simulated, datetime.now(UTC).replace(tzinfo=None))
 

@@ -76,8 +76,8 @@ def _reasons(scores: Mapping[str, Any]) -> list[str]:
         found.append(
             f"Why: {percent(scores['share_users_of_one_pair'])} of the users have watched or rated one movie only, so "
             f"that {percent(scores['share_new_users'])} of the held-out pairs belong to users without any other. About "
-            "them there is nothing to learn: all it can give them is the movie's mean and the popular list, which is what "
-            "the baselines are; and one movie says too little of the taste of the rest."
+            "them there is nothing to learn: all it can give them is the movie's mean and the popular list, which is "
+            "what the baselines are; and one movie says too little of the taste of the rest."
         )
     if scores["share_new_movies"] > 0.1:
         found.append(
