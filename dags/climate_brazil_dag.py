@@ -201,7 +201,10 @@ with DAG(
     )
     refresh = tasks.RunNodes(
         task_id="refresh",
-        doc_md="Bring the station files up to date from their source, where one is configured.",
+        doc_md=(
+            "Bring the station files up to date from their source, where one is "
+            "configured, and keep what the run will read."
+        ),
         nodes=["refresh"],
         **KEDRO,
     )

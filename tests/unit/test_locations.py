@@ -107,8 +107,16 @@ def test_configuration_can_use_every_resolver() -> None:
     assert set(locations.RESOLVERS) == {
         "artifact_location",
         "newest_run",
+        "raw_inputs",
         "refresh_folder",
         "run_folder",
-        "stations_folder",
         "stations_source",
     }
+
+
+def test_production_without_a_store_for_data_is_refused(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "prod")
+    with pytest.raises(ValueError, match="RETRAINING_DATA is not set"):
+        locations.run_folder("climate_brazil", None)
+    monkeypatch.setenv("RETRAINING_DATA", "s3://bucket/runs")
+    assert locations.raw_inputs() == "s3://bucket/runs/raw_inputs"

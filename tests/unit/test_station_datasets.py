@@ -1,12 +1,13 @@
 """Where station files come from: brought up to date on loading, told without secrets."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from retraining import locations
 from retraining.sample_data import is_simulated
-from retraining.station_datasets import StationOriginDataset, StationSourceDataset
+from retraining.station_datasets import StationSourceDataset
 
 ENTRIES = {
     "belem": {"label": "Belém", "file": "station_belem.csv"},
@@ -24,28 +25,34 @@ def raw(tmp_path: Path, var: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_with_nothing_else_the_sample_is_written_and_says_so(raw: Path) -> None:
-    StationSourceDataset(None, None, ENTRIES).load()
+    manifest = StationSourceDataset(None, None, ENTRIES).load().manifest
     sample = locations.sample_folder()
     assert {path.name for path in sample.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
     assert is_simulated(sample)
-    assert StationOriginDataset(None, None).load() == {"origin": "simulated sample", "simulated": True}
+    assert (manifest["origin"], manifest["simulated"]) == ("simulated sample", True)
 
 
 def test_a_folder_is_read_as_it_is(raw: Path, write_station) -> None:
     folder = write_station("belem")
     before = sorted(folder.iterdir())
-    StationSourceDataset(str(folder), "https://host/{file}", ENTRIES).load()
+    manifest = StationSourceDataset(str(folder), "https://host/{file}", ENTRIES).load().manifest
     assert sorted(folder.iterdir()) == before
     assert not locations.sample_folder().exists()
-    assert StationOriginDataset(str(folder), None).load() == {"origin": str(folder), "simulated": False}
+    assert (manifest["origin"], manifest["simulated"]) == (str(folder), False)
+    # What the run will read is kept by content, beside the data of the runs.
+    (digest,) = manifest["files"].values()
+    assert manifest["files"] == {"station_belem.csv": digest}
+    kept = Path(locations.raw_inputs()) / digest
+    assert kept.read_bytes() == (folder / "station_belem.csv").read_bytes()
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == digest
 
 
 def test_a_configured_source_fills_the_raw_folder(raw: Path, write_station) -> None:
     source = f"{write_station('belem', 'rio')}/{{file}}"
-    StationSourceDataset(None, source, ENTRIES).load()
+    manifest = StationSourceDataset(None, source, ENTRIES).load().manifest
     assert {path.name for path in raw.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
     assert not locations.sample_folder().exists()
-    assert StationOriginDataset(None, source).load()["simulated"] is False
+    assert manifest["simulated"] is False
 
 
 def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, write_station) -> None:
@@ -57,10 +64,7 @@ def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, write_station) 
 
 
 def test_a_password_in_an_address_is_not_told(var: Path) -> None:
-    address = "https://user:secret@host/stations"
-    told = StationOriginDataset(address, None).load()["origin"]
+    source = StationSourceDataset("https://user:secret@host/stations", "https://user:secret@host/{file}", ENTRIES)
+    told = source._manifest()["origin"]
     assert "host/stations" in told
-    assert "secret" not in told
-    source = StationSourceDataset(address, "https://user:secret@host/{file}", ENTRIES)
-    for dataset in (source, StationOriginDataset(address, None)):
-        assert "secret" not in str(dataset) + str(dataset._describe())
+    assert "secret" not in told + str(source) + str(source._describe())

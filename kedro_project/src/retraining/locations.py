@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-STATION_FILES = "station_*.csv"
+STATION_SUFFIX = ".csv"
+STATION_FILES = f"station_*{STATION_SUFFIX}"
 
 
 def var_folder() -> Path:
@@ -21,8 +22,22 @@ def var_folder() -> Path:
 
 def run_folder(pipeline: str, run_key: str | None) -> str:
     """Folder (or address) of the data of one run of a pipeline; ``kedro run`` writes to the key ``kedro``."""
-    root = os.environ.get("RETRAINING_DATA") or str(var_folder() / "data")
-    return f"{root.rstrip('/')}/{pipeline}/{run_key or 'kedro'}"
+    return f"{_data_root()}/{pipeline}/{run_key or 'kedro'}"
+
+
+def raw_inputs() -> str:
+    """Folder (or address) of the raw input files of all runs, by content."""
+    return f"{_data_root()}/raw_inputs"
+
+
+def _data_root() -> str:
+    root = os.environ.get("RETRAINING_DATA")
+    if not root and os.environ.get("KEDRO_ENV") == "prod":
+        raise ValueError(
+            "RETRAINING_DATA is not set: in the environment `prod` tasks hand data to each other in a store that all "
+            "workers reach; set it to an address such as s3://bucket/runs"
+        )
+    return (root or str(var_folder() / "data")).rstrip("/")
 
 
 def newest_run(pipeline: str, part: str, run_key: str | None) -> str:
@@ -91,8 +106,8 @@ def artifact_location(experiment: str) -> str | None:
 RESOLVERS = {
     "artifact_location": artifact_location,
     "newest_run": newest_run,
+    "raw_inputs": raw_inputs,
     "refresh_folder": refresh_folder,
     "run_folder": run_folder,
-    "stations_folder": stations_folder,
     "stations_source": stations_source,
 }

@@ -1,19 +1,39 @@
-"""Kedro datasets around the station files: bringing them up to date, and telling where they come from."""
+"""The Kedro dataset of the place that the station files come from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.io import AbstractDataset
 
-from retraining.locations import refresh_folder, sample_folder, stations_folder, stations_source
+from retraining.locations import (
+    STATION_SUFFIX,
+    raw_inputs,
+    refresh_folder,
+    sample_folder,
+    stations_folder,
+    stations_source,
+)
+from retraining.raw_inputs import RawInputs
 from retraining.sample_data import is_simulated, write_sample
 from retraining.sources import RefreshReport, public_url, refresh_files
 
 
-class StationSourceDataset(AbstractDataset[None, RefreshReport]):
+class StationIntake(NamedTuple):
+    """What became of the station files at the beginning of a run.
+
+    Attributes:
+        report: outcome of bringing them up to date.
+        manifest: where they come from (`origin`), whether they are `simulated`, and their digests by name (`files`).
+    """
+
+    report: RefreshReport
+    manifest: dict[str, Any]
+
+
+class StationSourceDataset(AbstractDataset[None, StationIntake]):
     """The place the station files come from.
 
     Args:
@@ -25,13 +45,22 @@ class StationSourceDataset(AbstractDataset[None, RefreshReport]):
     def __init__(self, stations: str | None, source: str | None, entries: Mapping[str, Mapping[str, str]]) -> None:
         self._stations, self._source, self._entries = stations, source, entries
 
-    def load(self) -> RefreshReport:
-        """Bring the files up to date; the simulated sample is written where nothing else is there."""
+    def load(self) -> StationIntake:
+        """Bring the files up to date and keep them by content; with nothing else, write the simulated sample."""
         files = {series: entry["file"] for series, entry in self._entries.items()}
         report = refresh_files(stations_source(self._stations, self._source), files, refresh_folder(self._stations))
         if Path(stations_folder(self._stations)) == sample_folder():
             write_sample(sample_folder(), self._entries)
-        return report
+        return StationIntake(report, self._manifest())
+
+    def _manifest(self) -> dict[str, Any]:
+        folder = Path(stations_folder(self._stations))
+        source = stations_source(self._stations, self._source)
+        simulated = is_simulated(folder)
+        origin = "simulated sample" if simulated else public_url(source) if source else str(folder)
+        kept = RawInputs(raw_inputs())
+        files = {path.name: kept.keep(path.read_bytes()) for path in sorted(folder.glob(f"*{STATION_SUFFIX}"))}
+        return {"origin": origin, "simulated": simulated, "files": files}
 
     def save(self, data: None) -> None:
         """The source is read, never written."""
@@ -39,28 +68,6 @@ class StationSourceDataset(AbstractDataset[None, RefreshReport]):
 
     def _describe(self) -> dict[str, Any]:
         return {"stations": _shown(self._stations), "source": _shown(self._source)}
-
-
-class StationOriginDataset(AbstractDataset[None, dict[str, Any]]):
-    """Where the station files of a run come from, and whether they are simulated."""
-
-    def __init__(self, stations: str | None, source: str | None) -> None:
-        self._stations, self._source = stations, source
-
-    def load(self) -> dict[str, Any]:
-        """{"origin": source address or folder, "simulated": bool}."""
-        folder = Path(stations_folder(self._stations))
-        source = stations_source(self._stations, self._source)
-        simulated = is_simulated(folder)
-        origin = "simulated sample" if simulated else public_url(source) if source else str(folder)
-        return {"origin": origin, "simulated": simulated}
-
-    def save(self, data: None) -> None:
-        """The origin is read, never written."""
-        raise NotImplementedError("the origin is read, never written")
-
-    def _describe(self) -> dict[str, Any]:
-        return {"stations": _shown(self._stations)}
 
 
 def _shown(place: str | None) -> str | None:

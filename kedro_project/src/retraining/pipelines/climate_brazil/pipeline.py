@@ -41,7 +41,7 @@ def _node(function: Callable[..., Any], inputs: list[str], outputs: list[str], n
 
 def refresh() -> Pipeline:
     """Bring the station files up to date."""
-    return pipeline([_node(run_nodes.refresh, ["station_source"], ["refreshed"], "refresh")])
+    return pipeline([_node(run_nodes.refresh, ["station_source"], ["refreshed", "raw_inputs"], "refresh")])
 
 
 def cutoff() -> Pipeline:

@@ -29,9 +29,14 @@ from retraining.structural import InferenceConfig, ModelConfig, donor_slopes, mo
 log = logging.getLogger(__name__)
 
 
-def refresh(report: RefreshReport) -> dict[str, Any]:
-    """Bring the station files up to date from their source, where one is configured."""
-    return asdict(report)
+def refresh(intake: tuple[RefreshReport, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Bring the station files up to date from their source, where one is configured, and keep what the run will read.
+
+    Returns:
+        What became of each file; where they come from, and their digests by name.
+    """
+    report, manifest = intake
+    return asdict(report), manifest
 
 
 def process(
