@@ -1,9 +1,9 @@
 """Writing a registered model as an MLflow pyfunc folder: code, the package it needs, and the files it reads.
 
 The served model of a pipeline is the file `<pipeline>.py` beside this one. MLflow runs it when it loads the model, so
-that no pickle is needed. It names the packages of `retraining` that it imports in `PACKAGES`, the distributions in
-`REQUIREMENTS`, the parameters of a prediction in `PARAMS` and its columns in `OUTPUTS`; the type hint of `predict` says
-what it takes.
+that no pickle is needed. It names the packages of `retraining` that it imports in `PACKAGES` ("." is all of it), the
+distributions in `REQUIREMENTS`, the parameters of a prediction in `PARAMS` and its columns in `OUTPUTS`; the type hint
+of `predict` says what it takes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def write_package(archive: Path, packages: Sequence[str]) -> None:
 
 
 def _sources(packages: Sequence[str]) -> list[Path]:
-    return [_ROOT / "__init__.py", *(path for package in packages for path in sorted((_ROOT / package).rglob("*.py")))]
+    found = [_ROOT / "__init__.py", *(path for package in packages for path in sorted((_ROOT / package).rglob("*.py")))]
+    return list(dict.fromkeys(found))
 
 
 def _code(pipeline: str) -> Path:

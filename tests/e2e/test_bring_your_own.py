@@ -1,0 +1,147 @@
+"""docs/bring-your-own.md, followed word for word in a copy of the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from tests.conftest import ROOT
+
+BLOCK = re.compile(r"^(?:(Append to )?`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.M | re.S)
+LAST_LINE = re.compile(r"^retrain: state=success parent_run_id=([0-9a-f]{32}) tracking_uri=(\S+)", re.M)
+UNTOUCHED = ("plugins", "kedro_project/templates", "kedro_project/src", "kedro_project/conf", "dags")
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A copy of the repository with a deployment folder of its own."""
+
+    root: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {"PATH": os.environ["PATH"], "HOME": str(self.root), "VAR": str(self.root / "var")}
+        return {**kept, "PYTHONWARNINGS": "ignore"}
+
+    def run(self, script: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
+        command = ["bash", "-e", "-c", script]
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=timeout
+        )
+
+    def digests(self) -> dict[str, str]:
+        files = [path for name in UNTOUCHED for path in (self.root / name).rglob("*") if path.is_file()]
+        kept = [path for path in files if "__pycache__" not in path.parts]
+        return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+
+
+def clone(folder: Path) -> Clone:
+    """What git would check out, with this environment instead of a new one."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    # `make` would install the lock again if it were newer than the environment.
+    os.utime(folder / "requirements.lock", (0, 0))
+    return Clone(folder)
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, list[str], dict[str, str]]:
+    """The clone after every step up to the run: outputs of the commands, and the files as they were before."""
+    made = clone(tmp_path_factory.mktemp("clone"))
+    before, outputs = made.digests(), []
+    for append, path, language, text in steps():
+        if path:
+            target = made.root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text((target.read_text() if append else "") + text)
+        else:
+            assert language == "sh", text
+            done = made.run(text)
+            assert done.returncode == 0, done.stdout + done.stderr
+            outputs.append(done.stdout)
+    return made, outputs, before
+
+
+def steps() -> list[tuple[str, str, str, str]]:
+    return BLOCK.findall((ROOT / "docs" / "bring-your-own.md").read_text())
+
+
+def parent_and_client(outputs: list[str]) -> tuple[str, MlflowClient]:
+    told = LAST_LINE.search(outputs[-1])
+    assert told, outputs[-1]
+    return told.group(1), MlflowClient(told.group(2))
+
+
+def test_nothing_of_the_project_has_to_change(followed: tuple):
+    made, _, before = followed
+    after = made.digests()
+    assert {name for name in before if after.get(name) != before[name]} == {"kedro_project/conf/base/airflow.yml"}
+    assert "dags/rents_dag.py" in after.keys() - before.keys()
+
+
+def test_what_is_dropped_in_is_in_the_project_s_style(followed: tuple):
+    made, *_ = followed
+    done = made.run("source .venv/bin/activate; ruff check . && ruff format --check . && lint-imports")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_run_is_one_parent_that_every_task_has_resumed(followed: tuple):
+    made, outputs, _ = followed
+    parent, client = parent_and_client(outputs)
+    run = client.get_run(parent)
+    assert run.info.status == "FINISHED"
+    assert client.get_experiment(run.info.experiment_id).name == "rents"
+    assert run.data.tags["airflow.dag_id"] == "rents"
+    assert run.data.metrics["rmse"] < run.data.metrics["rmse_mean"] / 4
+    # Logged by the nodes that read them, each in a task of its own.
+    assert {"rents.test_share", "rents.seed", "rents.promotion.mode"} <= set(run.data.params)
+    log = next((made.root / "var" / "logs").glob("retrain-*.log")).read_text()
+    pipeline = {"preprocess", "split", "train", "evaluate", "register", "decide", "promote"}
+    assert set(re.findall(r"starting task_id=(\w+)", log)) == pipeline | {"open_run", "approve", "close_run"}
+
+
+def test_the_first_version_is_champion(followed: tuple):
+    _, outputs, _ = followed
+    parent, client = parent_and_client(outputs)
+    version = client.get_model_version_by_alias("rents", "champion")
+    assert (version.version, version.run_id) == (1, parent)
+    assert client.get_run(parent).data.tags["promotion"].startswith("promoted: ")
+    assert "rmse at most rmse_mean" in client_text(client, parent, "promotion/decision.md")
+
+
+def client_text(client: MlflowClient, run: str, path: str) -> str:
+    return Path(client.download_artifacts(run, path)).read_text()
+
+
+def test_the_page_shows_what_the_run_says(followed: tuple):
+    _, outputs, _ = followed
+    (said,) = re.findall(r"^rents: RMSE .* held out$", outputs[-1], re.M)
+    assert said in (ROOT / "docs" / "bring-your-own.md").read_text()
+
+
+def test_no_pickle_is_among_the_models_files(followed: tuple):
+    made, *_ = followed
+    names = {path.name for path in (made.root / "var" / "mlflow" / "artifacts").rglob("*") if path.is_file()}
+    assert {"MLmodel", "rents.py", "regressor.json"} <= names
+    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib"))]
+
+
+def test_a_misspelt_parameter_is_refused_by_name(followed: tuple):
+    made, _, _ = followed
+    done = made.run("make shell <<< 'kedro run --pipelines rents --params rents.sead=1'")
+    assert done.returncode != 0
+    assert "rents.sead: unknown key; allowed here: promotion, seed, test_share" in done.stdout + done.stderr
