@@ -95,7 +95,9 @@ def test_nothing_of_the_project_has_to_change(followed: tuple):
 
 def test_what_is_dropped_in_is_in_the_project_s_style(followed: tuple):
     made, *_ = followed
-    done = made.run("source .venv/bin/activate; ruff check . && ruff format --check . && lint-imports")
+    done = made.run("source .venv/bin/activate; ruff check . && ruff format --check .")
+    assert done.returncode == 0, done.stdout
+    done = made.run("source .venv/bin/activate; PYTHONPATH=plugins:kedro_project/src lint-imports")
     assert done.returncode == 0, done.stdout
 
 
