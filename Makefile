@@ -94,7 +94,9 @@ format: $(INSTALLED) ## Put the code into shape
 lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --group dev --quiet --output-file requirements.lock pyproject.toml
-	@echo "requirements.lock is made; 'make retrain' or 'make test' installs it."
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  --constraint requirements.lock --quiet --output-file docker/requirements.lock pyproject.toml
+	@echo "requirements.lock and, without the development group, docker/requirements.lock are made; 'make retrain' or 'make test' installs it."
 
 ##@ Set up
 

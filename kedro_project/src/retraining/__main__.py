@@ -63,5 +63,21 @@ def render_dags(target: Path) -> None:
         click.echo(f"made {path}")
 
 
+@cli.command("create-buckets")
+def create_buckets() -> None:
+    """Make the stack's buckets and their keys (in a container of the stack)."""
+    from retraining.commands.create_buckets import run
+
+    run()
+
+
+@cli.command()
+def accounts() -> None:
+    """Make Airflow's first user and MLflow's service user (in a container of the stack)."""
+    from retraining.commands.accounts import run
+
+    run()
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m retraining")
