@@ -60,6 +60,28 @@ shell: $(PREPARED) ## Open a shell with this deployment's environment (airflow, 
 viz: $(INSTALLED) ## Draw the pipelines in the browser (kedro viz)
 	@cd kedro_project && kedro viz run --no-browser
 
+##@ Production stack (Docker; docs/operations.md)
+
+.PHONY: secrets
+secrets: ## Write strong random secrets once, as files only you can read
+	@$(PYTHON) -m retraining.commands.secrets
+
+.PHONY: up
+up: ## Build and start the whole stack, wait until it is healthy, print the addresses
+	@$(PYTHON) -m retraining.commands.up
+
+.PHONY: down
+down: ## Stop the stack; its data stays
+	@docker compose --profile "*" down --remove-orphans
+
+.PHONY: ps
+ps: ## What runs, and how healthy it is
+	@docker compose --profile "*" ps --all
+
+.PHONY: logs
+logs: ## Follow the logs of all services (SERVICE=mlflow: of one)
+	@docker compose --profile "*" logs --follow --tail 100 $(SERVICE)
+
 ##@ Develop
 
 .PHONY: dags
@@ -69,6 +91,10 @@ dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow
 .PHONY: test
 test: $(PREPARED) ## Run the test suite
 	@pytest
+
+.PHONY: test-compose
+test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)
+	@pytest --no-cov tests/compose
 
 BENCHMARKS := inference accuracy agreement dag_import tracked dagrun fleet
 BENCH ?= $(BENCHMARKS)

@@ -113,7 +113,9 @@ def _refused(endpoint: str, key: tuple[str, str], bucket: str) -> None:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 403:
             return
         raise
-    raise click.ClickException(f"The store at {endpoint} lets key {key[0]} into bucket {bucket}: it enforces no policies")
+    raise click.ClickException(
+        f"The store at {endpoint} lets key {key[0]} into bucket {bucket}: it enforces no policies"
+    )
 
 
 def run() -> None:

@@ -42,11 +42,14 @@ class Store:
             self.process.terminate()
             self.process.wait()
         keys = {ROOT: ROOT_SECRET, **self.state["users"]}
-        environment = {**os.environ, "RCLONE_AUTH_KEY": ",".join(f'"{key},{secret}"' for key, secret in keys.items())}
+        environment = {
+            **os.environ,
+            "RCLONE_CONFIG": "/tmp/rclone.conf",
+            "RCLONE_AUTH_KEY": ",".join(f'"{key},{secret}"' for key, secret in keys.items()),
+        }
         (FOLDER / "buckets").mkdir(exist_ok=True)
         self.process = subprocess.Popen(
-            ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{RCLONE_PORT}", "--config", "/tmp/rclone.conf"]
-            + [str(FOLDER / "buckets")],
+            ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{RCLONE_PORT}", str(FOLDER / "buckets")],
             env=environment,
         )
         while socket.socket().connect_ex(("127.0.0.1", RCLONE_PORT)):

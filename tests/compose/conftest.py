@@ -1,0 +1,72 @@
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import engine
+import standins
+from deployment import Deployment
+
+# A person's own number: the files are theirs, and no image knows them.
+PERSON = 12345
+REPORT: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def deployment():
+    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
+        pytest.skip("the compose test starts a container engine: run `make test-compose` as root on Debian")
+    # Its own engine and its own copy of the files: nothing of this machine's containers, volumes or secrets is touched.
+    # COMPOSE_TEST_CACHE=<folder> keeps the images from one run to the next.
+    folder = Path(tempfile.mkdtemp(prefix="compose-test-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    kept = os.environ.get("COMPOSE_TEST_CACHE")
+    images = Path(kept).absolute() if kept else folder / "engine"
+    try:
+        (folder / "docker").mkdir()
+        with engine.started(folder / "docker", images, PERSON) as environment:
+            took = {}
+            if not standins.registries_answer():
+                begin = time.monotonic()
+                standins.build(environment, folder)
+                took["stand-in images"] = time.monotonic() - begin
+            place = folder / "deployment"
+            place.mkdir()
+            made = Deployment.copied(place, PERSON, environment)
+            made.took.update(took)
+            try:
+                yield made
+            finally:
+                measure(made)
+                made.command("docker", "compose", "--profile", "*", "down", "--volumes", "--timeout", "5")
+    finally:
+        _unmount(folder)
+        shutil.rmtree(folder)
+
+
+def _unmount(folder: Path) -> None:
+    """The engine leaves its network namespaces mounted."""
+    for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+        if (target := line.split()[1]).startswith(str(folder)):
+            subprocess.run(["umount", "--lazy", target], check=False)
+
+
+def measure(deployment: Deployment) -> None:
+    versions = deployment.command("docker", "version", "--format", "{{.Server.Version}}").stdout.strip()
+    compose = deployment.command("docker", "compose", "version", "--short").stdout.strip()
+    upstream = "stand-ins" if "stand-in images" in deployment.took else "upstream images"
+    REPORT.append(f"Engine {versions}, Compose {compose}, {upstream}")
+    REPORT.extend(f"{step:34} {seconds:6.0f} s" for step, seconds in deployment.took.items())
+
+
+def pytest_terminal_summary(terminalreporter):
+    if REPORT:
+        terminalreporter.section("the stack")
+        for line in REPORT:
+            terminalreporter.write_line(line)

