@@ -128,7 +128,7 @@ def test_a_dag_run_through_the_api(deployment, mlflow, found):
     # The log of a task comes back from S3, where it outlives the container.
     log = airflow.api("GET", f"{place}/taskInstances/open_run/logs/1")
     assert parent in json.dumps(log)
-    assert "s3://retraining/logs" in json.dumps(log)
+    assert "s3://retraining/task-logs" in json.dumps(log)
     REPORT.extend(_memory(deployment))
 
 
