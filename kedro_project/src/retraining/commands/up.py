@@ -32,7 +32,7 @@ def refusals() -> list[str]:
         return [".env is missing: cp .env.example .env && make secrets"]
     if found := engine.problems():
         return found
-    return [*secrets.problems(Path("secrets")), *contradictions(engine.variables())]
+    return secrets.problems(Path("secrets")) or contradictions(engine.variables())
 
 
 def contradictions(variables: dict[str, str]) -> list[str]:
