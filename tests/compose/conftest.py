@@ -63,6 +63,7 @@ def measure(deployment: Deployment) -> None:
     upstream = "stand-ins" if "stand-in images" in deployment.took else "upstream images"
     REPORT.append(f"Engine {versions}, Compose {compose}, {upstream}")
     REPORT.extend(f"{step:34} {seconds:6.0f} s" for step, seconds in deployment.took.items())
+    REPORT.extend(deployment.notes)
 
 
 def pytest_terminal_summary(terminalreporter):

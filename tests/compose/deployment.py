@@ -25,12 +25,14 @@ class Deployment:
         user: number of the user; not root's, and not that of any image.
         environment: how that user reaches the engine.
         took: seconds of each step, for the report at the end.
+        notes: further lines of that report.
     """
 
     folder: Path
     user: int
     environment: dict[str, str]
     took: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def copied(cls, folder: Path, user: int, environment: dict[str, str]) -> Deployment:
