@@ -97,3 +97,15 @@ def test_outside_a_repository_there_is_nothing_to_tell(tmp_path: Path, monkeypat
 def test_without_git_there_is_nothing_to_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_tags() == {}
+
+
+@pytest.mark.parametrize(
+    ("built_from", "tags"),
+    [
+        ("4f2a", {"git_commit": "4f2a", "git_dirty": "false"}),
+        ("4f2a-dirty", {"git_commit": "4f2a", "git_dirty": "true"}),
+    ],
+)
+def test_an_image_knows_the_commit_it_was_built_from(monkeypatch, built_from, tags):
+    monkeypatch.setenv("RETRAINING_GIT_COMMIT", built_from)
+    assert git_tags() == tags

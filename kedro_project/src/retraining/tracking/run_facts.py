@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import subprocess
 import warnings
 from typing import Any
@@ -83,7 +84,15 @@ def _digest(table: pl.DataFrame) -> str:
 
 
 def git_tags() -> dict[str, str]:
-    """Commit of the project and whether its tree was dirty; empty outside a checkout or without git."""
+    """Commit of the project and whether its tree was dirty; empty outside a checkout or without git.
+
+    A container image has neither: it carries RETRAINING_GIT_COMMIT, `<commit>` or `<commit>-dirty`, from its build.
+    """
+    if (built_from := os.environ.get("RETRAINING_GIT_COMMIT", "unknown")) != "unknown":
+        return {
+            "git_commit": built_from.removesuffix("-dirty"),
+            "git_dirty": str(built_from.endswith("-dirty")).lower(),
+        }
     try:
         commit = _git("rev-parse", "HEAD")
         dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
