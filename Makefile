@@ -82,6 +82,10 @@ ps: ## What runs, and how healthy it is
 logs: ## Follow the logs of all services (SERVICE=mlflow: of one)
 	@docker compose --profile "*" logs --follow --tail 100 $(SERVICE)
 
+.PHONY: doctor
+doctor: ## Check ports, secrets, stores, versions, clocks and disk, and name the remedy
+	@$(PYTHON) -m retraining.commands.doctor
+
 ##@ Develop
 
 .PHONY: dags

@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ REPORT: list[str] = []
 def deployment():
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
         pytest.skip("the compose test starts a container engine: run `make test-compose` as root on Debian")
+    # A SIGTERM, as a job's time limit sends it, must not leave containers behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     # Its own engine and its own copy of the files: nothing of this machine's containers, volumes or secrets is touched.
     # COMPOSE_TEST_CACHE=<folder> keeps the images from one run to the next.
     folder = Path(tempfile.mkdtemp(prefix="compose-test-", dir="/var/tmp"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 
@@ -23,6 +24,21 @@ def problems() -> list[str]:
     if _quiet(*compose("version")).returncode:
         return ["docker compose is missing: install the Compose plugin, version 2.24 or later"]
     return []
+
+
+def version() -> str:
+    """Version of the engine."""
+    return _checked("docker", "version", "--format", "{{.Server.Version}}").strip()
+
+
+def compose_version() -> str:
+    """Version of Compose."""
+    return _checked(*compose("version", "--short")).strip()
+
+
+def root_folder() -> Path:
+    """Where the engine keeps images and volumes."""
+    return Path(_checked("docker", "info", "--format", "{{.DockerRootDir}}").strip())
 
 
 def variables() -> dict[str, str]:
