@@ -92,6 +92,10 @@ doctor: ## Check ports, secrets, stores, versions, clocks and disk, and name the
 dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow.yml
 	@python -m retraining render-dags --target "$(CURDIR)/dags"
 
+.PHONY: new-pipeline
+new-pipeline: $(INSTALLED) ## Scaffold a pipeline, its configuration and a first test (NAME=rents)
+	@python -m retraining new-pipeline "$(NAME)"
+
 .PHONY: test
 test: $(PREPARED) ## Run the test suite
 	@pytest
@@ -147,7 +151,7 @@ clean: ## Remove what runs have made (var/); the environment stays
 help:
 	@awk 'BEGIN { FS = ":.*## "; print "Monthly retraining: Kedro pipelines as Airflow DAGs, tracked in MLflow" } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

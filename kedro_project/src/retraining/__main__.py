@@ -79,5 +79,19 @@ def accounts() -> None:
     run()
 
 
+@cli.command("new-pipeline")
+@click.argument("name", default="")
+def new_pipeline(name: str) -> None:
+    """Scaffold a pipeline, its configuration and a first test."""
+    from retraining.commands.scaffold import new_pipeline as make
+
+    *files, airflow = make(PROJECT, name)
+    for path in files:
+        click.echo(f"made {path.relative_to(PROJECT.parent)}")
+    click.echo(f"added a block to {airflow.relative_to(PROJECT.parent)}")
+    click.echo(f"\nIt runs as it is: make dags && make retrain DAG={name}")
+    click.echo("Then put your data and model into nodes.py; docs/bring-your-own.md goes on to promotion and serving.")
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m retraining")
