@@ -7,8 +7,10 @@ Whoever the model does not know has neither b_u nor p_u; a movie it does not kno
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +76,10 @@ class FactorModel:
         """Rows of all movies, most viewers first; equal ones in the order of their ids."""
         return np.argsort(-self.viewers, kind="stable")
 
+    def knows(self, user: int) -> bool:
+        """Whether the user (id) was there in training."""
+        return bool(self.user_index(np.array([user]))[0] >= 0)
+
     def recommend(self, user: int, n: int) -> list[tuple[str, float]]:
         """The n movies a user will like most among those not seen yet, with the liking expected, 1 to 5.
 
@@ -92,24 +98,25 @@ class FactorModel:
         likings = self.predict(np.full(best.size, row), best)
         return [(str(self.movies[movie]), float(liking)) for movie, liking in zip(best, likings, strict=True)]
 
-    def save(self, path: Path | str) -> None:
-        """Write a compressed `.npz` of plain arrays."""
+    def to_bytes(self) -> bytes:
+        """A compressed `.npz` of plain arrays: the same bytes for the same model."""
+        content = io.BytesIO()
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, format=np.int64(FORMAT), **arrays)
+        np.savez_compressed(content, format=np.int64(FORMAT), **arrays)
+        return content.getvalue()
 
     @classmethod
-    def load(cls, path: Path | str) -> FactorModel:
-        """Read what `save` wrote; nothing in the file is executed.
+    def load(cls, file: Path | str | BinaryIO) -> FactorModel:
+        """Read what `to_bytes` made; nothing in the file is executed.
 
         Raises:
             ValueError: the file is no model of this format.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if int(file.get("format", -1)) != FORMAT:
-                raise ValueError(f"{path} is not a factor model of format {FORMAT}; train it again")
-            arrays = {field.name: file[field.name] for field in fields(cls)}
-            return cls(**{**arrays, "mean": float(arrays["mean"])})
+        with np.load(file, allow_pickle=False) as arrays:
+            if int(arrays.get("format", -1)) != FORMAT:
+                raise ValueError(f"this is not a factor model of format {FORMAT}; train it again")
+            values = {field.name: arrays[field.name] for field in fields(cls)}
+            return cls(**{**values, "mean": float(values["mean"])})
 
 
 def best_of(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
