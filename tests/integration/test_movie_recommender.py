@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import polars as pl
 import pytest
@@ -15,6 +16,8 @@ from mlflow.tracking import MlflowClient
 from tests.conftest import ROOT, deployment_environment
 
 PROJECT = ROOT / "kedro_project"
+# MLflow about a class of its own.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 BASELINES = ("global_mean", "item_bias", "popularity")
 
 
@@ -122,6 +125,25 @@ def test_artifacts_are_report_picture_model_and_recommendations_without_a_pickle
     assert rejects.height == whole.data.metrics["n_rejected"]
     # The newest line of the sample is cut off.
     assert rejects.row(-1)[0] == whole.data.metrics["n_lines"]
+
+
+def test_a_version_is_registered_judged_and_served(
+    deployment: Deployment, whole: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = deployment.client.get_model_version_by_alias("movie-recommender", "champion")
+    assert (version.run_id, version.tags["cutoff"]) == (whole.info.run_id, "2024-09-01")
+    assert whole.data.tags["promotion"].startswith("promoted: all 3 rules that apply are met")
+    assert "promotion/decision.md" in deployment.artifacts(whole)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{deployment.var}/mlflow/mlflow.db")
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
+    monkeypatch.setattr(mlflow.tracking._model_registry.utils, "_registry_uri", None)
+    served = mlflow.pyfunc.load_model("models:/movie-recommender@champion")
+    lists = pl.read_parquet(deployment.data / "top_n.parquet")
+    for user, name in ((1000, "own"), (99, "popular")):
+        answer = served.predict([{"user": user, "n": 20}])
+        known = lists.filter(pl.col("user") == user if name == "own" else pl.col("user").is_null())
+        assert answer["movie"].tolist() == known["movie"].to_list()
+        assert set(answer["list"]) == {name}
 
 
 def test_runs_are_found_by_their_metrics(deployment: Deployment, whole: Run) -> None:

@@ -84,6 +84,9 @@ def test_runtimes_lie_beside_the_stream(tmp_path: Path) -> None:
 
 
 def test_no_table_of_runtimes_is_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"the stream .*stream\.csv is not there"):
+        RuntimesDataset(str(tmp_path / "stream.csv"), None).load()
+    (tmp_path / "stream.csv").write_text("x\n")
     assert RuntimesDataset(str(tmp_path / "stream.csv"), None).load().schema == pl.Schema(RUNTIMES)
     with pytest.raises(DatasetError, match=r"runtimes .*named\.csv is not there; correct `runtimes`"):
         RuntimesDataset(None, str(tmp_path / "named.csv")).load()
@@ -114,7 +117,9 @@ def test_parts_of_an_earlier_session_are_removed_and_those_of_this_one_kept(tmp_
         earlier.save({f"part-{one}": pl.DataFrame({"a": [one]})})
     assert sorted(parts().load()) == ["part-0", "part-1", "part-2"]
     later = parts()
-    later.save({"part-0": pl.DataFrame({"a": [7]})})
+    chunk = {"part-0": pl.DataFrame({"a": [7]})}
+    later.save(chunk)
+    assert chunk == {}  # what is stored is let go
     later.save({"part-1": pl.DataFrame({"a": [8]})})
     assert {name: load()["a"].item() for name, load in parts().load().items()} == {"part-0": 7, "part-1": 8}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -140,6 +140,8 @@ class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
         if not filesystem.exists(path):
             if self._runtimes:
                 raise RuntimesError(f"the table of runtimes {public_url(address)} is not there; correct `runtimes`")
+            # On another machine than the one that read the stream, "no table" would go unnoticed.
+            _files(movies_stream(self._movies))
             return pl.DataFrame(schema=RUNTIMES)
         with filesystem.open(path, "rb") as file:
             try:
@@ -185,11 +187,13 @@ class PartsDataset(PartitionedDataset):
 
     _begun = False
 
-    def save(self, data: Mapping[str, Any]) -> None:
-        """Add parts; those of an earlier session are removed first."""
+    def save(self, data: dict[str, Any]) -> None:
+        """Add parts, and empty `data`; parts of an earlier session are removed first."""
         self._overwrite = not self._begun
-        super().save(dict(data))
+        super().save(data)
         self._begun = True
+        # Kedro's runner holds on to the last 57 chunks of a node with several outputs (a block of itertools.tee).
+        data.clear()
 
 
 class FactorModelDataset(AbstractDataset[FactorModel, FactorModel]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import subprocess
@@ -15,6 +14,7 @@ from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 from mlflow.data.polars_dataset import from_polars
 
+from retraining.digest import table_digest
 from retraining.locations import PROJECT
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             with warnings.catch_warnings():
                 # MLflow registers its local source twice and then wonders which one is meant.
                 warnings.filterwarnings("ignore", ".*can be interpreted in multiple ways")
-                table = from_polars(data, source=self._source, name=self._name, digest=_digest(data))
+                table = from_polars(data, source=self._source, name=self._name, digest=table_digest(data))
             mlflow.log_input(table, context=self._context)
 
     def load(self) -> pl.DataFrame:
@@ -76,11 +76,6 @@ class MlflowInputDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "context": self._context, "dataset": self._dataset._describe()}
-
-
-def _digest(table: pl.DataFrame) -> str:
-    # Written out as CSV: polars' own hash may differ between its versions. MLflow takes at most 36 characters.
-    return hashlib.sha256(table.write_csv().encode()).hexdigest()[:16]
 
 
 def git_tags() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import polars as pl
 
 from retraining import code_version
 from retraining.config import Monitoring
+from retraining.digest import table_digest
 from retraining.pipelines.climate_brazil.comparison import (
     changed_settings,
     changes,
@@ -95,7 +95,7 @@ def compare(
         metrics=metrics,
         members=tuple(order),
         cutoff=cutoff,
-        data_digest=_digest(table),
+        data_digest=table_digest(table),
         incomplete=f"only {', '.join(series)} were asked for" if series else None if kept else "no series finished",
         compared_with=champion.number if champion else None,
         shared={"crps": shared} if shared else {},
@@ -156,7 +156,3 @@ def _remarks(
     same = tags.get("code") == code_version()
     said.append("Code: unchanged." if same else f"Code changed: {tags.get('code', 'unknown')} → {code_version()}.")
     return said
-
-
-def _digest(table: pl.DataFrame) -> str:
-    return hashlib.sha256(table.write_csv().encode()).hexdigest()[:16]

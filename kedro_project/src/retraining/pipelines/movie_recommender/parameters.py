@@ -6,8 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from retraining.config import FirstOfMonth, Parameters
+from retraining.config import CHAMPION, FirstOfMonth, Parameters, Promotion, Rule
 from retraining.recommender.config import FactorisationConfig
+
+#: What a version must show; conf says why.
+RULES = (
+    Rule(metric="rmse", direction="lower", reference="rmse_global_mean"),
+    Rule(metric="rmse", direction="lower", reference="rmse_item_bias", tolerance=0.03),
+    Rule(metric="ndcg_at_20", direction="higher", reference="ndcg_at_20_popularity", tolerance=0.05),
+    Rule(metric="rmse", direction="lower", reference=CHAMPION, tolerance=0.05),
+    Rule(metric="ndcg_at_20", direction="higher", reference=CHAMPION, tolerance=0.1),
+)
 
 
 class MovieRecommender(Parameters):
@@ -24,6 +33,7 @@ class MovieRecommender(Parameters):
     model: FactorisationConfig = FactorisationConfig()
     ranked_users: Annotated[int, Field(strict=True, ge=1)] = 10_000
     top_n: Annotated[int, Field(strict=True, ge=1, le=1000)] = 20
+    promotion: Promotion = Promotion(rules=RULES)
     tags: dict[str, str] = Field(default_factory=dict)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
-from retraining.pipelines.movie_recommender import model_nodes, report_nodes, stream_nodes
+from retraining.pipelines.movie_recommender import model_nodes, report_nodes, stream_nodes, version_nodes
+from retraining.pipelines.promotion.pipeline import promotion
 
 NAME = "movie_recommender"
 # Of dataset names: the catalog is one name space for all pipelines.
@@ -31,7 +32,7 @@ def cutoff() -> Pipeline:
 def create_pipeline() -> Pipeline:
     """The whole monthly retraining."""
     window = ["params:cutoff", "params:history_start"]
-    return pipeline(
+    retraining = pipeline(
         [
             _node(
                 stream_nodes.process_kafka,
@@ -61,5 +62,12 @@ def create_pipeline() -> Pipeline:
                 ["metrics", "metrics_figure", "report_table", "report_html", "report_text"],
                 "report",
             ),
+            node(
+                version_nodes.candidate,
+                [*(f"{PREFIX}_{one}" for one in ("model", "scores", "summary", "pairs")), f"params:{NAME}.model"],
+                [f"{NAME}_model_files", f"{NAME}_evidence"],
+                name="candidate",
+            ),
         ]
     )
+    return retraining + promotion(NAME)

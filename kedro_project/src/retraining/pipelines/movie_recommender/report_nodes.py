@@ -34,16 +34,17 @@ def report(
     """Report on the model beside the baselines.
 
     Returns:
-        Metrics for MLflow (the model's by their plain names, a baseline's with its name behind), the picture, the
-        table, the HTML page and the text.
+        Metrics for MLflow, the picture, the table, the HTML page and the text.
     """
     figure = metrics_figure(scores, summary["month"], summary["simulated"])
     text = report_text(scores, summary)
     log.info("Report of %s\n%s", summary["month"], text)
-    return _metrics(scores, summary), figure, _table(scores), report_html(scores, summary, png(figure)), text
+    metrics = {name: {"value": value, "step": 0} for name, value in metric_values(scores, summary).items()}
+    return metrics, figure, _table(scores), report_html(scores, summary, png(figure)), text
 
 
-def _metrics(scores: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def metric_values(scores: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics by name: the model's by their plain names, a baseline's with its name behind."""
     values = {}
     for name, one in scores["models"].items():
         suffix = "" if name == "model" else f"_{name}"
@@ -54,7 +55,7 @@ def _metrics(scores: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str,
     counts = summary["counts"]
     values |= {"n_lines": counts["lines"], "n_rejected": counts["rejected"]}
     values["reject_share"] = counts["rejected"] / counts["lines"]
-    return {name: {"value": round(float(value), DECIMALS), "step": 0} for name, value in values.items()}
+    return {name: round(float(value), DECIMALS) for name, value in values.items()}
 
 
 def _table(scores: Mapping[str, Any]) -> pl.DataFrame:

@@ -1,0 +1,42 @@
+"""Node `candidate`: what a new version of the registered model is made of, and what it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from retraining import code_version
+from retraining.digest import table_digest
+from retraining.pipelines.movie_recommender.report import verdict
+from retraining.pipelines.movie_recommender.report_nodes import metric_values
+from retraining.promotion.evidence import Evidence
+from retraining.recommender.config import FactorisationConfig
+from retraining.recommender.factors import FactorModel
+
+FACTORS = "model.npz"
+
+
+def candidate(
+    factors: FactorModel,
+    scores: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    pairs: pl.DataFrame,
+    model: FactorisationConfig,
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Put together the model that is registered, and the evidence for and against it.
+
+    Returns:
+        The files that the served model reads, and an `Evidence` as plain data.
+    """
+    evidence = Evidence(
+        metrics=metric_values(scores, summary),
+        cutoff=date.fromisoformat(summary["cutoff"]),
+        data_digest=table_digest(pairs),
+        remarks=tuple(verdict(scores)),
+        settings={f"model.{key}": str(value) for key, value in model.model_dump(mode="json").items()},
+        tags={"code": code_version()},
+    )
+    return {FACTORS: factors.to_bytes()}, evidence.model_dump(mode="json")
