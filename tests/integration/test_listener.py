@@ -155,6 +155,17 @@ def test_ended_by_a_person(deployment: Deployment, state: str, parent_status: st
     assert f"]({page})" in deployment.tag(parent, NOTE_TAG)
 
 
+def test_every_task_has_buttons_to_its_run_and_the_report(deployment: Deployment):
+    parent, _ = deployment.working("long", "failed")
+    links = deployment.airflow.call("GET", "dags/long/dagRuns/failed/taskInstances/work/links")["extra_links"]
+    to = "/forecasts/mlflow"
+    assert links == {
+        "MLflow run": f"{to}/run/{parent.info.run_id}",
+        "Report": f"{to}/report/{parent.info.run_id}",
+        "Model version": None,
+    }
+
+
 def test_ended_by_the_time_out_of_its_dag_run(deployment: Deployment):
     parent, child = deployment.working("limited", "timed_out")
     deployment.airflow.wait(lambda: deployment.airflow.state("limited", "timed_out") == "failed", within=90)

@@ -1,0 +1,31 @@
+"""Tables of a run as files for people: CSV and Parquet."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import polars as pl
+from starlette.responses import Response
+
+_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+
+
+def download(table: pl.DataFrame, kind: str, *name: str) -> Response:
+    """A table as a file, named after what it is of.
+
+    Args:
+        table: CSV has no lists, so those columns are left out of it.
+        kind: "csv" or "parquet".
+        name: parts of the file's name.
+    """
+    if kind == "csv":
+        lists = [column for column, dtype in table.schema.items() if isinstance(dtype, pl.List)]
+        content = table.drop(lists).write_csv().encode()
+    else:
+        buffer = io.BytesIO()
+        table.write_parquet(buffer, compression="zstd")
+        content = buffer.getvalue()
+    file = re.sub(r"[^\w.-]+", "_", "-".join(name), flags=re.ASCII) + f".{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{file}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=_TYPES[kind], headers=headers)

@@ -1,0 +1,85 @@
+"""What the page keeps: answers for seconds, files as long as there is room."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+_MOST_BYTES = 1_000_000_000
+
+
+class Fresh:
+    """Answers that may be that many seconds old; the least used ones go first."""
+
+    def __init__(self, seconds: float, most: int = 512) -> None:
+        self._seconds, self._most = seconds, most
+        self._answers: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, ask: Callable[[], Any]) -> Any:
+        """The answer under the key, asked for where it is not there or too old. An error is not kept."""
+        with self._lock:
+            asked, answer = self._answers.get(key, (float("-inf"), None))
+            if time.monotonic() - asked < self._seconds:
+                self._answers.move_to_end(key)
+                return answer
+        # Outside the lock: one slow answer does not hold up the others; two may ask the same at once.
+        answer = ask()
+        with self._lock:
+            self._answers[key] = (time.monotonic(), answer)
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        return answer
+
+
+class Files:
+    """Downloaded files in a folder of this process, up to a size; the least recently used ones go first."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="forecasts-page-")
+        self._folder = Path(self._temporary.name)
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._busy: dict[Path, threading.Lock] = {}
+
+    def get(self, owner: str, path: str, download: Callable[[str, str], str]) -> str:
+        """Path of a file, downloaded where it is not there.
+
+        Args:
+            owner: whose file it is, with a version: a file under the same name never changes.
+            path: its path at the owner's.
+            download: takes that path and a folder to write to, returns the path of the file written.
+        """
+        name = hashlib.sha256(f"{owner}/{path}".encode()).hexdigest()[:32]
+        target = self._folder / f"{name}{Path(path).suffix}"
+        with self._lock:
+            busy = self._busy.setdefault(target, threading.Lock())
+        with busy:
+            if target.exists():
+                os.utime(target)
+                return str(target)
+            with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+                shutil.move(download(path, folder), target)
+        self._make_room(target)
+        return str(target)
+
+    def _make_room(self, newest: Path) -> None:
+        with self._lock:
+            files = sorted((path for path in self._folder.iterdir() if path.is_file()), key=lambda p: p.stat().st_mtime)
+            size = sum(path.stat().st_size for path in files)
+            for path in files:
+                if size <= self._most_bytes or path == newest:
+                    return
+                size -= path.stat().st_size
+                # Who reads it at this moment still can.
+                path.unlink()
+                self._busy.pop(path, None)

@@ -1,0 +1,78 @@
+"""From a task's buttons to MLflow's pages: what is there is asked only when somebody follows one."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import FastAPI, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from tracked_kedro import mlflow_pages
+from tracked_kedro.names import DAG_ID_TAG
+from tracked_kedro.pages.access import User, may_read
+from tracked_kedro.pages.rendering import page
+from tracked_kedro.pages.stored import NotStoredError, Stored
+
+
+def add_routes(app: FastAPI, stored: Stored) -> None:
+    """Routes under /mlflow."""
+
+    @app.get("/mlflow")
+    def home(request: Request, user: User) -> Response:
+        return _to(request, lambda base: mlflow_pages.experiments(base))
+
+    @app.get("/mlflow/run/{run_id}")
+    def run(request: Request, user: User, run_id: str) -> Response:
+        return _to(request, lambda base: mlflow_pages.run(base, _run(user, run_id).info.experiment_id, run_id))
+
+    @app.get("/mlflow/run/{run_id}/children")
+    def children(request: Request, user: User, run_id: str, series: str = "") -> Response:
+        def address(base: str) -> str:
+            parent = _run(user, run_id)
+            wanted = {unquote(one) for one in series.split(",") if one}
+            ids = stored.children_of(parent, wanted) if wanted else []
+            experiment = parent.info.experiment_id
+            if len(ids) == 1:
+                return mlflow_pages.run(base, experiment, ids[0])
+            quoted = ", ".join(f"'{one}'" for one in ids)
+            query = f"attributes.run_id IN ({quoted})" if ids else f"tags.`mlflow.parentRunId` = '{run_id}'"
+            return mlflow_pages.search(base, experiment, query)
+
+        return _to(request, address)
+
+    @app.get("/mlflow/report/{run_id}")
+    def report(request: Request, user: User, run_id: str) -> Response:
+        return _to(request, lambda base: mlflow_pages.report(base, _run(user, run_id).info.experiment_id, run_id))
+
+    @app.get("/mlflow/version/{run_id}")
+    def version(request: Request, user: User, run_id: str) -> Response:
+        def address(base: str) -> str:
+            _run(user, run_id)
+            found = stored.model_version_of(run_id)
+            if found is None:
+                raise NotStoredError("This DAG run has registered no model version")
+            return mlflow_pages.version(base, *found)
+
+        return _to(request, address)
+
+    def _run(user: Any, run_id: str) -> Any:
+        if not run_id.isalnum():
+            raise NotStoredError("That is no id of a run")
+        found = stored.run(run_id)
+        if not may_read(user, found.data.tags.get(DAG_ID_TAG)):
+            raise HTTPException(403, "You may not see the runs of this DAG")
+        return found
+
+    def _to(request: Request, address: Any) -> Response:
+        base = mlflow_pages.address()
+        if base is None:
+            return page(
+                request,
+                "message.html",
+                title="MLflow's pages are not being served",
+                text="The runs are in a database that no MLflow server shows at this moment.",
+                remedy=f"Start `make ui`, which serves both, or set {mlflow_pages.ADDRESS_VARIABLE} to the address of "
+                "your MLflow server as a browser reaches it, and restart Airflow's API server.",
+            )
+        return RedirectResponse(address(base), 303)
