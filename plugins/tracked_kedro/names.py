@@ -43,8 +43,6 @@ PARENT_RUN_TAG = "parent_run_id"
 # Tags of a parent run that the forecasts page shows: the unit of its numbers, and that they are made up.
 UNIT_TAG = "unit"
 SIMULATED_TAG = "simulated"
-# Tasks that have to do with a model version, by the names that their nodes have in the pipelines.
-VERSION_TASKS = ("register", "decide", "promote")
 # A mapped task `x` gets its shards from the task `x_shards`.
 SHARDS_SUFFIX = "_shards"
 # Where the API server mounts the forecasts page.
@@ -54,3 +52,5 @@ PAGE_PREFIX = "/forecasts"
 DECIDE_TASK = "decide"
 APPROVE_TASK = "approve"
 PROMOTION = "promotion"
+# Tasks that have to do with a model version.
+VERSION_TASKS = ("register", DECIDE_TASK, APPROVE_TASK, "promote")

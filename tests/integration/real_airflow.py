@@ -24,10 +24,15 @@ PARTS = {"api-server": [], "scheduler": ["--skip-serve-logs"], "dag-processor": 
 
 @dataclass
 class Airflow:
-    """An Airflow that is running; everybody who calls its API is an administrator."""
+    """An Airflow that is running.
+
+    Attributes:
+        login: user and password; None makes everybody who calls an administrator.
+    """
 
     folder: Path
     environment: Mapping[str, str]
+    login: tuple[str, str] | None = None
     port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     token: str = ""
@@ -39,6 +44,7 @@ class Airflow:
     @property
     def settings(self) -> dict[str, str]:
         return {
+            **os.environ,
             **self.environment,
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
@@ -46,7 +52,7 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.address}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "6",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.login is None),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         }
@@ -68,7 +74,7 @@ class Airflow:
                 )
         if "api-server" in parts:
             self.wait(lambda: self._healthy(), within=120)
-            self.token = json.loads(self._answer(Request(f"{self.address}/auth/token")))["access_token"]
+            self.token = self._token()
 
     def stop(self, *parts: str, number: int = signal.SIGTERM) -> None:
         """Stop these parts, and whatever they have started."""
@@ -122,6 +128,13 @@ class Airflow:
     def _answer(self, request: Request) -> bytes:
         with urlopen(request, timeout=30) as answer:
             return answer.read()
+
+    def _token(self) -> str:
+        body = None
+        if self.login is not None:
+            body = json.dumps(dict(zip(("username", "password"), self.login, strict=True))).encode()
+        request = Request(f"{self.address}/auth/token", data=body, headers={"Content-Type": "application/json"})
+        return json.loads(self._answer(request))["access_token"]
 
     def _healthy(self) -> bool:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -69,9 +68,7 @@ class Deployment:
         self.server, self.client = server, MlflowClient(server.address)
         (folder / "dags").mkdir()
         (folder / "dags" / "long.py").write_text(textwrap.dedent(DAGS))
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "MLFLOW"))}
         self.environment = {
-            **inherited,
             **deployment_environment(folder / "var"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
             "MLFLOW_TRACKING_URI": server.address,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +37,9 @@ _LONG = {"Cache-Control": "public, max-age=31536000, immutable"}
 def application() -> FastAPI:
     """The page, with nothing read yet."""
     app = FastAPI(title="Forecasts", docs_url=None, redoc_url=None, openapi_url=None)
-    stored = Stored(Files())
+    folder = tempfile.mkdtemp(prefix="forecasts-page-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    stored = Stored(Files(Path(folder)))
     app.add_exception_handler(HTTPException, _answer_refused)
     app.add_exception_handler(NotStoredError, _answer_missing)
     app.middleware("http")(_guarded)
@@ -101,15 +106,14 @@ def _add_pages(app: FastAPI, stored: Stored) -> None:
     def one_series(request: Request, user: User, experiment: str, series: str) -> Response:
         view = View.of(stored, user, experiment, request.query_params.get("month"))
         row = known_row(stored, view, series)
-        state = prepared(stored.overview(view.run).filter(series=series), view.promoted)["state"][0]
+        (known,) = prepared(stored.overview(view.run).filter(series=series), view.promoted).to_dicts()
         dag = view.run.dag
         return page(
             request,
             "series.html",
             view=view,
             series=series,
-            row={"label": series, "reason": None, **{key: value for key, value in row.items() if value is not None}},
-            state=state,
+            row=known,
             task=tasks.get(dag, lambda: task_paths(*dag)).get(series) if dag else None,
             **shown(stored, view, series, row),
         )

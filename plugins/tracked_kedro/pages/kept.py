@@ -42,12 +42,10 @@ class Fresh:
 
 
 class Files:
-    """Downloaded files in a folder of this process, up to a size; the least recently used ones go first."""
+    """Downloaded files in a folder that nobody else uses, up to a size; the least recently used ones go first."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="forecasts-page-")
-        self._folder = Path(self._temporary.name)
-        self._most_bytes = most_bytes
+    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
         self._lock = threading.Lock()
         self._busy: dict[Path, threading.Lock] = {}
 

@@ -19,6 +19,8 @@ from retraining.native.health import airflow_is_ready, body
 from retraining.native.ports import HOST, wanted_port
 from retraining.native.supervisor import Supervisor
 
+# Where the buttons of Airflow's pages find MLflow's; known to the plugin under this name too.
+MLFLOW_UI = "RETRAINING_MLFLOW_UI"
 READY_WITHIN = 180.0  # seconds; a cold start on two busy cores takes half a minute
 
 
@@ -45,7 +47,8 @@ def _serve() -> int:
         **mlflow_command,
     }
     click.echo("Starting Airflow and MLflow ...")
-    with Supervisor(commands, {**os.environ, **_airflow_settings(airflow)}, var_folder() / "logs") as servers:
+    environment = {MLFLOW_UI: mlflow, **os.environ, **_airflow_settings(airflow)}
+    with Supervisor(commands, environment, var_folder() / "logs") as servers:
         ready = {"Airflow": lambda: airflow_is_ready(airflow), "MLflow": lambda: bool(body(f"{mlflow}/health"))}
         problem = _wait(servers, ready)
         if problem is None and not servers.stopping:

@@ -1,0 +1,331 @@
+"""The forecasts page in a real browser, served by a real API server that reads a real tracking server."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.request import urlopen
+
+import polars as pl
+import pytest
+from mlflow.tracking import MlflowClient
+from playwright.sync_api import Browser, Page, expect
+from tests.conftest import deployment_environment
+from tests.integration.real_airflow import Airflow, migrate
+from tests.stored_forecasts import MODEL, StoredForecasts, store_months
+
+from retraining.native.ports import HOST, free_port
+
+pytestmark = pytest.mark.slow
+PASSWORD = "a password of this test"
+PAGE = "/forecasts/made_up"
+MOVE_AND_LINES = re.compile(r"^M[\d.]+ [\d.]+.*L")
+
+
+@dataclass
+class Site:
+    """An Airflow with logins, and a tracking server that is started later."""
+
+    airflow: Airflow
+    folder: Path
+    mlflow_port: int
+    mlflow: subprocess.Popen[bytes] | None = None
+    stored: StoredForecasts | None = None
+
+    @property
+    def tracking(self) -> str:
+        return f"http://{HOST}:{self.mlflow_port}"
+
+    def start_mlflow(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(self.mlflow_port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        command += ["--artifacts-destination", (self.folder / "artifacts").as_uri()]
+        with (self.folder / "mlflow.log").open("w") as log:
+            environment = {**self.airflow.settings, "MLFLOW_TRACKING_URI": ""}
+            self.mlflow = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.airflow.wait(self._mlflow_answers, within=90)
+
+    def _mlflow_answers(self) -> bool:
+        try:
+            return urlopen(f"{self.tracking}/health", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def get(self, path: str, login: bool = True, accept: str = "*/*") -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers of an address; redirects are not followed."""
+        connection = HTTPConnection(HOST, self.airflow.port, timeout=60)
+        authorization = {"Authorization": f"Bearer {self.airflow.token}"} if login else {}
+        connection.request("GET", path, headers={"Accept": accept, **authorization})
+        answer = connection.getresponse()
+        found = answer.status, answer.read(), {key.lower(): value for key, value in answer.getheaders()}
+        connection.close()
+        return found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("page")
+    port = free_port()
+    passwords = folder / "passwords.json"
+    passwords.write_text(json.dumps({"admin": PASSWORD}))
+    environment = {
+        **deployment_environment(folder / "var"),
+        "MLFLOW_TRACKING_URI": f"http://{HOST}:{port}",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+    }
+    migrate(environment)
+    site = Site(Airflow(folder / "logs", environment, login=("admin", PASSWORD)), folder, port)
+    try:
+        site.airflow.start("api-server")
+        yield site
+    finally:
+        site.airflow.stop(*site.airflow.processes)
+        if site.mlflow is not None:
+            site.mlflow.terminate()
+            site.mlflow.wait(20)
+
+
+@pytest.fixture(scope="module")
+def filled(site: Site) -> Site:
+    """The site with six months of twelve series."""
+    if site.mlflow is None:
+        site.start_mlflow()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", site.tracking)
+        site.stored = store_months(MlflowClient(site.tracking), 6, 12)
+    time.sleep(11)  # what the page knew before is kept for ten seconds
+    return site
+
+
+@pytest.fixture
+def page(filled: Site, browser: Browser) -> Iterator[Page]:
+    """A browser that is logged in; whatever it asks of another host, or complains about, fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_cookies([{"name": "_token", "value": filled.airflow.token, "url": filled.airflow.address}])
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asked: complaints.append(asked.url) if not is_ours(asked.url, filled) else None)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def is_ours(address: str, site: Site) -> bool:
+    return address.startswith((site.airflow.address, "data:", "blob:"))
+
+
+# In the order in which a deployment meets them: no tracking server, an empty one, one with runs.
+def test_a_tracking_server_that_is_down_is_told(site: Site):
+    status, text, _ = site.get("/forecasts/")
+    assert status == 503
+    assert b"The tracking server does not answer" in text
+    assert b"MLFLOW_TRACKING_URI" in text
+
+
+def test_an_empty_store_says_what_to_do(site: Site):
+    site.start_mlflow()
+    status, text, _ = site.get("/forecasts/")
+    assert status == 200
+    assert b"No forecasts yet" in text
+    assert b"make retrain" in text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/made_up", "/made_up/series/s00001", "/made_up/series/s00001/past", "/made_up/download/overview.csv"]
+)
+def test_nobody_sees_anything_without_a_login(filled: Site, path: str):
+    status, text, headers = filled.get(f"/forecasts{path}", login=False)
+    assert (status, b"Bel" in text) == (401, False)
+    status, _, headers = filled.get(f"/forecasts{path}?month=2019-08", login=False, accept="text/html")
+    assert status == 303
+    assert headers["location"].startswith("/api/v2/auth/login?next=%2Fforecasts")
+
+
+def test_every_answer_forbids_what_is_from_outside(filled: Site):
+    for path in ("", "/series/s00001", "/series/nobody"):
+        policy = filled.get(f"{PAGE}{path}")[2]["content-security-policy"]
+        assert "default-src 'none'; script-src 'self'" in policy
+        assert "frame-ancestors 'self'" in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/made_up/series/s0001", "there is &#39;s000"),
+        ("/made_up?month=2018-01", "there is 2019-"),
+        ("/nothing", "no experiment"),
+        ("/made_up/series/s00001?month=<script>", "&lt;script&gt;"),
+        ("/mlflow/run/0000", "no run 0000"),
+    ],
+)
+def test_what_is_not_there_is_named(filled: Site, path: str, hint: str):
+    status, text, _ = filled.get(f"/forecasts{path}".replace("<", "%3C").replace(">", "%3E"))
+    assert status == 404
+    assert hint in text.decode()
+    assert b"<script>" not in text
+
+
+def test_a_login_leads_back_to_the_page(filled: Site, browser: Browser):
+    page = browser.new_page()
+    page.goto(f"{filled.airflow.address}{PAGE}?month=2019-08")
+    page.locator("input[name=username]").fill("admin")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{PAGE}?month=2019-08")
+    expect(page.get_by_role("heading", name="Forecasts")).to_be_visible()
+    page.close()
+
+
+def test_overview(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}/forecasts/")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(12)
+    # Text of the data is text, whatever it holds.
+    first = rows.filter(has_text="Belém <b>")
+    expect(first).to_contain_text("2019-11")
+    expect(first.locator("svg.spark path.line")).to_have_attribute("d", MOVE_AND_LINES)
+    expect(page.locator(".facts")).to_contain_text("challenger, version 2 · champion is version 1")
+    expect(page.locator(".facts")).to_contain_text("simulated")
+    for state in ("stale", "degraded", "quarantined"):
+        expect(page.locator(f".badge.{state}")).to_have_count(1)
+    expect(page.get_by_text("column JAN is text")).to_be_visible()
+    first.get_by_role("link", name="run").click()
+    page.wait_for_url(f"{filled.tracking}/**/runs/{filled.stored.children['2019-10', 's00000']}*", wait_until="commit")
+    page.goto("about:blank")
+
+
+def test_search_sort_and_month(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}{PAGE}")
+    rows = page.locator("tbody tr")
+    page.get_by_label("Search").type("belem")
+    expect(rows).to_have_count(1)
+    expect(page.get_by_label("Search")).to_be_focused()
+    page.get_by_label("Search").fill("nothing like that")
+    expect(page.get_by_text("No series is like that")).to_be_visible()
+    page.get_by_label("Search").fill("")
+    expect(rows).to_have_count(12)
+    page.get_by_role("link", name="RMSE").click()
+    expect(page.get_by_role("columnheader", name="RMSE")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_role("link", name="RMSE").click()
+    expect(rows.first).to_contain_text("0.95")
+    page.get_by_label("Status").select_option("attention")
+    expect(rows).to_have_count(3)
+    page.get_by_label("Month").select_option("2019-09")
+    expect(page.locator(".facts")).to_contain_text("champion, version 1")
+    assert "state=attention" in page.url
+    page.get_by_label("Status").select_option("")
+    expect(page.locator(".badge.promoted")).to_have_count(9)
+    page.go_back()
+    expect(rows).to_have_count(3)
+
+
+def traces(page: Page) -> list[str]:
+    page.wait_for_function("document.getElementById('plot')?.data?.some(trace => trace.name === 'past forecasts')")
+    return page.evaluate(
+        "document.getElementById('plot').data.filter(trace => trace.showlegend !== false).map(t => t.name)"
+    )
+
+
+def test_series_page_and_its_slider(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}{PAGE}")
+    page.get_by_role("link", name="Série 00001").focus()
+    page.keyboard.press("Enter")
+    wanted = [
+        "in-sample 80 %",
+        "in-sample fit",
+        "held out 80 %",
+        "held-out forecast",
+        "95 %",
+        "80 %",
+        "50 %",
+        "forecast",
+    ]
+    wanted += ["champion, version 1 (2019-09)", "observed", "past forecasts"]
+    assert traces(page) == wanted
+    expect(page.locator("#components .scatterlayer .trace")).to_have_count(2)
+    expect(page.locator("dl.pairs")).to_contain_text("k_hat")
+    past = page.locator("#past tbody tr")
+    expect(past).to_have_count(5)
+    expect(past.first).to_contain_text("2019-10")
+
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**month=2019-08")
+    expect(page.locator("#slider-month")).to_have_text("2019-08")
+    expect(page.get_by_role("slider")).to_be_focused()
+    assert "observed since" in traces(page)
+    happened = page.locator("h2:has-text('and what happened') ~ .scroll").first.locator("tbody tr")
+    expect(happened).to_have_count(2)
+    expect(happened.first).to_contain_text("2019-09")
+    assert "challenger, version 2 (2019-10)" in traces(page)
+
+
+def test_downloads_hold_what_was_stored(filled: Site):
+    status, csv, headers = filled.get(f"{PAGE}/download/forecasts.csv?month=2019-08&series=s00001")
+    assert status == 200
+    assert headers["content-disposition"] == 'attachment; filename="made_up-2019-08-forecasts-s00001.csv"'
+    stored = filled.stored.client.download_artifacts(filled.stored.parents["2019-08"], "forecasts/forecasts.parquet")
+    wanted = pl.read_parquet(stored).filter(series="s00001")
+    assert pl.read_csv(io.BytesIO(csv), try_parse_dates=True)["q90"].to_list() == wanted["q90"].to_list()
+    parquet = filled.get(f"{PAGE}/download/forecasts.parquet?month=2019-08")[1]
+    assert pl.read_parquet(io.BytesIO(parquet)).equals(pl.read_parquet(stored))
+    assert pl.read_csv(io.BytesIO(filled.get(f"{PAGE}/download/overview.csv")[1])).height == 12
+
+
+def test_inside_airflow_and_as_dark_as_it(filled: Site, page: Page):
+    page.add_init_script("localStorage.setItem('theme', 'dark')")
+    page.goto(f"{filled.airflow.address}/plugin/forecasts")
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("heading", name="Forecasts")).to_be_visible(timeout=20_000)
+    expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    assert frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(16, 21, 29)"
+    expect(page.get_by_role("link", name="MLflow")).to_have_attribute("href", "/forecasts/mlflow")
+
+
+def test_phone(filled: Site, page: Page):
+    page.set_viewport_size({"width": 375, "height": 700})
+    for path in ("", "/series/s00001"):
+        page.goto(f"{filled.airflow.address}{PAGE}{path}")
+        expect(page.locator("h1")).to_be_visible()
+        if path:
+            traces(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_the_ways_to_mlflow(filled: Site):
+    parent = filled.stored.parents["2019-09"]
+    experiment = filled.stored.client.get_run(parent).info.experiment_id
+    run = f"{filled.tracking}/#/experiments/{experiment}/runs/"
+    child = filled.stored.children["2019-09", "s00003"]
+
+    def leads_to(path: str) -> str:
+        status, _, headers = filled.get(f"/forecasts/mlflow{path}")
+        assert status == 303
+        return headers["location"]
+
+    assert leads_to(f"/run/{parent}").startswith(f"{run}{parent}")
+    assert leads_to(f"/report/{parent}").startswith(f"{run}{parent}/artifacts/report/report.html")
+    assert leads_to(f"/run/{parent}/children?series=s00003").startswith(f"{run}{child}")
+    assert child in leads_to(f"/run/{parent}/children?series=s00003,s00004")
+    assert leads_to(f"/version/{parent}") == f"{filled.tracking}/#/models/{MODEL}/versions/1"
+    status, text, _ = filled.get(f"/forecasts/mlflow/version/{filled.stored.parents['2019-05']}")
+    assert (status, b"registered no model version" in text) == (404, True)
+
+
+def test_first_paint_within_a_second(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}{PAGE}")
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert painted < 1000

@@ -1,0 +1,76 @@
+"""What the page keeps, and for how long."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tracked_kedro.pages.kept import Files, Fresh
+
+
+def test_an_answer_is_asked_for_once_and_again_when_old():
+    asked = []
+    fresh, old = Fresh(60), Fresh(0)
+    for kept in (fresh, fresh, old, old):
+        kept.get("key", lambda kept=kept: asked.append(kept))
+    assert asked == [fresh, old, old]
+
+
+def test_an_error_is_not_kept():
+    fresh = Fresh(60)
+    with pytest.raises(ConnectionError):
+        fresh.get("key", lambda: (_ for _ in ()).throw(ConnectionError()))
+    assert fresh.get("key", lambda: 1) == 1
+
+
+def test_the_least_used_answers_go_first():
+    fresh = Fresh(60, most=2)
+    for key in ("a", "b", "a", "c"):
+        fresh.get(key, lambda key=key: key)
+    assert [fresh.get(key, lambda: "asked again") for key in ("a", "c", "b")] == ["a", "c", "asked again"]
+
+
+def download(log: list[str], size: int = 10):
+    def write(path: str, folder: str) -> str:
+        log.append(path)
+        file = Path(folder) / Path(path).name
+        file.write_bytes(b"x" * size)
+        return str(file)
+
+    return write
+
+
+def test_a_file_is_downloaded_once_an_owner(tmp_path: Path):
+    log: list[str] = []
+    files = Files(tmp_path)
+    first = files.get("run-1", "forecasts/a.parquet", download(log))
+    assert files.get("run-1", "forecasts/a.parquet", download(log)) == first
+    assert files.get("run-2", "forecasts/a.parquet", download(log)) != first
+    assert log == ["forecasts/a.parquet"] * 2
+    assert first.endswith(".parquet")
+
+
+def test_nothing_is_left_of_a_download_that_fails(tmp_path: Path):
+    log: list[str] = []
+    files = Files(tmp_path)
+
+    def broken(path: str, folder: str) -> str:
+        (Path(folder) / "half").write_bytes(b"x")
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        files.get("run", "a.parquet", broken)
+    assert Path(files.get("run", "a.parquet", download(log))).read_bytes() == b"x" * 10
+
+
+def test_the_least_recently_used_files_make_room(tmp_path: Path):
+    log: list[str] = []
+    files = Files(tmp_path, most_bytes=25)
+    paths = [files.get("run", name, download(log)) for name in ("a", "b")]
+    os.utime(paths[0], (1, 1))
+    newest = files.get("run", "c", download(log))
+    assert [Path(path).exists() for path in (*paths, newest)] == [False, True, True]
+    assert Path(files.get("run", "a", download(log))).exists()
+    assert log == ["a", "b", "c", "a"]
