@@ -68,11 +68,29 @@ def forecast(page: Page, run: str) -> None:
     shot(page, "forecast.png", height=640)
 
 
-def shot(page: Page, name: str, height: int) -> None:
+def forecasts(page: Page, airflow: str) -> None:
+    """Take the forecasts page: all series inside Airflow, one series a few months back, and a phone in the dark."""
+    page.goto(f"{airflow}/plugin/forecasts")
+    page.frame_locator("iframe").get_by_text(SERIES).wait_for()
+    shot(page, "forecasts_overview.png", height=800)
+    page.goto(f"{airflow}/forecasts/{DAG}")
+    months = page.get_by_label("Month").locator("option").all_text_contents()
+    page.goto(f"{airflow}/forecasts/{DAG}?month={months[min(2, len(months) - 1)]}")
+    page.get_by_role("link", name=SERIES).click()
+    page.locator("#past tbody").wait_for()
+    shot(page, "forecasts_series.png", height=880)
+    page.evaluate("localStorage.setItem('theme', 'dark')")
+    page.set_viewport_size({"width": 390, "height": 880})
+    page.reload()
+    page.locator("#past tbody").wait_for()
+    shot(page, "forecasts_phone.png", height=880, width=390)
+
+
+def shot(page: Page, name: str, height: int, width: int = 1440) -> None:
     """Write the upper part of the page to a file beside this script."""
     page.wait_for_timeout(2500)  # for grids and pictures that are still being drawn
     page.mouse.move(0, 0)
-    page.screenshot(path=HERE / name, clip={"x": 0, "y": 0, "width": 1440, "height": height})
+    page.screenshot(path=HERE / name, clip={"x": 0, "y": 0, "width": width, "height": height})
     print(f"made {HERE / name}, {(HERE / name).stat().st_size // 1024} KB")
 
 
@@ -84,6 +102,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         airflow_grid(page, airflow.rstrip("/"), password)
         forecast(page, mlflow_runs(page, mlflow.rstrip("/")))
+        forecasts(page, airflow.rstrip("/"))
         browser.close()
 
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from tests.conftest import deployment_environment
 from tests.integration.real_airflow import Airflow, migrate
 from tests.stored_forecasts import MODEL, StoredForecasts, store_months
@@ -113,7 +113,13 @@ def page(filled: Site, browser: Browser) -> Iterator[Page]:
     context.add_cookies([{"name": "_token", "value": filled.airflow.token, "url": filled.airflow.address}])
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+
+    def heard(said: ConsoleMessage) -> None:
+        # Airflow's own pages, and those of MLflow, may say what they like.
+        if said.type in ("error", "warning") and "/forecasts" in said.location["url"]:
+            complaints.append(said.text)
+
+    page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda asked: complaints.append(asked.url) if not is_ours(asked.url, filled) else None)
     yield page
@@ -200,9 +206,8 @@ def test_overview(filled: Site, page: Page):
     for state in ("stale", "degraded", "quarantined"):
         expect(page.locator(f".badge.{state}")).to_have_count(1)
     expect(page.get_by_text("column JAN is text")).to_be_visible()
-    first.get_by_role("link", name="run").click()
-    page.wait_for_url(f"{filled.tracking}/**/runs/{filled.stored.children['2019-10', 's00000']}*", wait_until="commit")
-    page.goto("about:blank")
+    child = filled.stored.children["2019-10", "s00000"]
+    expect(first.get_by_role("link", name="run")).to_have_attribute("href", f"/forecasts/mlflow/run/{child}")
 
 
 def test_search_sort_and_month(filled: Site, page: Page):
@@ -221,7 +226,7 @@ def test_search_sort_and_month(filled: Site, page: Page):
     expect(rows.first).to_contain_text("0.95")
     page.get_by_label("Status").select_option("attention")
     expect(rows).to_have_count(3)
-    page.get_by_label("Month").select_option("2019-09")
+    page.locator("#month").select_option("2019-09")
     expect(page.locator(".facts")).to_contain_text("champion, version 1")
     assert "state=attention" in page.url
     page.get_by_label("Status").select_option("")
@@ -230,29 +235,17 @@ def test_search_sort_and_month(filled: Site, page: Page):
     expect(rows).to_have_count(3)
 
 
-def traces(page: Page) -> list[str]:
-    page.wait_for_function("document.getElementById('plot')?.data?.some(trace => trace.name === 'past forecasts')")
-    return page.evaluate(
-        "document.getElementById('plot').data.filter(trace => trace.showlegend !== false).map(t => t.name)"
-    )
+def expect_traces(page: Page, *names: str) -> None:
+    expect(page.locator("#plot .legendtext")).to_have_text([*names, "past forecasts"], timeout=15_000)
 
 
 def test_series_page_and_its_slider(filled: Site, page: Page):
     page.goto(f"{filled.airflow.address}{PAGE}")
     page.get_by_role("link", name="Série 00001").focus()
     page.keyboard.press("Enter")
-    wanted = [
-        "in-sample 80 %",
-        "in-sample fit",
-        "held out 80 %",
-        "held-out forecast",
-        "95 %",
-        "80 %",
-        "50 %",
-        "forecast",
-    ]
-    wanted += ["champion, version 1 (2019-09)", "observed", "past forecasts"]
-    assert traces(page) == wanted
+    fitted = ["in-sample 80 %", "in-sample fit", "held out 80 %", "held-out forecast"]
+    fan = ["95 %", "80 %", "50 %", "forecast"]
+    expect_traces(page, *fitted, *fan, "champion, version 1 (2019-09)", "observed")
     expect(page.locator("#components .scatterlayer .trace")).to_have_count(2)
     expect(page.locator("dl.pairs")).to_contain_text("k_hat")
     past = page.locator("#past tbody tr")
@@ -266,11 +259,11 @@ def test_series_page_and_its_slider(filled: Site, page: Page):
     page.wait_for_url("**month=2019-08")
     expect(page.locator("#slider-month")).to_have_text("2019-08")
     expect(page.get_by_role("slider")).to_be_focused()
-    assert "observed since" in traces(page)
+    others = ["challenger, version 2 (2019-10)", "champion, version 1 (2019-09)"]
+    expect_traces(page, *fitted, *fan, *others, "observed", "observed since")
     happened = page.locator("h2:has-text('and what happened') ~ .scroll").first.locator("tbody tr")
     expect(happened).to_have_count(2)
     expect(happened.first).to_contain_text("2019-09")
-    assert "challenger, version 2 (2019-10)" in traces(page)
 
 
 def test_downloads_hold_what_was_stored(filled: Site):
@@ -292,7 +285,13 @@ def test_inside_airflow_and_as_dark_as_it(filled: Site, page: Page):
     expect(frame.get_by_role("heading", name="Forecasts")).to_be_visible(timeout=20_000)
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
     assert frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(16, 21, 29)"
-    expect(page.get_by_role("link", name="MLflow")).to_have_attribute("href", "/forecasts/mlflow")
+    with page.expect_popup() as opened:
+        frame.get_by_role("row", name="Série 00001").get_by_role("link", name="run").click()
+    run = filled.stored.children["2019-10", "s00001"]
+    opened.value.wait_for_url(f"{filled.tracking}/**/runs/{run}?*", wait_until="commit")
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="MLflow").click()
+    opened.value.wait_for_url(f"{filled.tracking}/#/experiments?*", wait_until="commit")
 
 
 def test_phone(filled: Site, page: Page):
@@ -301,7 +300,7 @@ def test_phone(filled: Site, page: Page):
         page.goto(f"{filled.airflow.address}{PAGE}{path}")
         expect(page.locator("h1")).to_be_visible()
         if path:
-            traces(page)
+            expect(page.locator("#past tbody")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
@@ -327,5 +326,6 @@ def test_the_ways_to_mlflow(filled: Site):
 
 def test_first_paint_within_a_second(filled: Site, page: Page):
     page.goto(f"{filled.airflow.address}{PAGE}")
-    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    page.wait_for_timeout(1000)
+    [painted] = page.evaluate("performance.getEntriesByName('first-contentful-paint').map(entry => entry.startTime)")
     assert painted < 1000

@@ -70,5 +70,16 @@ document.addEventListener("click", event => {
   event.preventDefault();
   show(link.href);
 });
+// Airflow's frame lets no page of it open or leave for another; the page around it, from the same server, may.
+document.addEventListener("click", event => {
+  const link = event.target.closest("a[target=_top]");
+  if (!link || window.self === window.top) return;
+  event.preventDefault();
+  const outside = window.top.document.createElement("a");
+  outside.href = link.href;
+  if (event.ctrlKey || event.metaKey || link.dataset.leaves !== undefined) outside.target = "_blank";
+  outside.rel = "noopener";
+  outside.click();
+});
 addEventListener("popstate", () => show(location.href, false));
 document.addEventListener("DOMContentLoaded", begin);
