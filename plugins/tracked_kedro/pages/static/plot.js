@@ -25,7 +25,7 @@
       margin: { l: 52, r: 12, t: 8, b: 36 },
       hovermode: "x unified",
       hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line"), font: { color: colour("ink") } },
-      legend: { orientation: "h", y: -0.16, yanchor: "top", x: 0, font: { size: phone() ? 11 : 12 }, entrywidth: phone() ? 90 : 0 },
+      legend: { orientation: "h", y: -0.16, yanchor: "top", x: 0, font: { size: phone() ? 11 : 12 } },
       xaxis: { ...axis, type: "date" },
       yaxis: { ...axis, title: { text: title || unit, font: { color: colour("muted") } } },
       dragmode: phone() ? false : "zoom",
