@@ -34,6 +34,7 @@ def deployment():
     try:
         (folder / "docker").mkdir()
         with engine.started(folder / "docker", images, PERSON) as environment:
+            _clear(environment)
             took = {}
             if not standins.registries_answer():
                 begin = time.monotonic()
@@ -51,6 +52,16 @@ def deployment():
     finally:
         _unmount(folder)
         shutil.rmtree(folder)
+
+
+def _clear(environment):
+    """What a run that was killed has left in a kept folder: containers and volumes, not images."""
+    for listed, removed in ((["ps", "--all"], ["rm", "--force"]), (["volume", "ls"], ["volume", "rm"])):
+        found = subprocess.run(
+            ["docker", *listed, "--quiet"], env=environment, capture_output=True, text=True, check=True
+        )
+        if names := found.stdout.split():
+            subprocess.run(["docker", *removed, *names], env=environment, capture_output=True, check=True)
 
 
 def _unmount(folder: Path) -> None:
