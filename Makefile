@@ -86,6 +86,12 @@ logs: ## Follow the logs of all services (SERVICE=mlflow: of one)
 doctor: ## Check ports, secrets, stores, versions, clocks and disk, and name the remedy
 	@$(PYTHON) -m retraining.commands.doctor
 
+KEEP ?= 12
+
+.PHONY: prune
+prune: ## Count old runs, versions, objects, rows and logs (KEEP=12 runs stay); APPLY=1 removes them
+	@$(PYTHON) -m retraining.commands.prune_stack --keep "$(KEEP)" $(if $(filter 1,$(APPLY)),--apply)
+
 ##@ Develop
 
 .PHONY: dags

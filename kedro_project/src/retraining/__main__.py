@@ -93,5 +93,15 @@ def new_pipeline(name: str) -> None:
     click.echo("Then put your data and model into nodes.py; docs/bring-your-own.md goes on to promotion and serving.")
 
 
+@cli.command()
+@click.option("--keep", type=int, required=True, help="How many parent runs of each experiment stay.")
+@click.option("--apply", "really", is_flag=True, help="Remove what is found; without it, count only.")
+def prune(keep: int, really: bool) -> None:
+    """Count or remove old runs and what belongs to them (in a container of the stack)."""
+    from retraining.commands.prune import run
+
+    run(keep, really)
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m retraining")
