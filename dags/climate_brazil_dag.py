@@ -51,6 +51,8 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["retraining", "forecasting", "pymc"],
+    on_failure_callback=tasks.alerts("failed"),
+    deadline=tasks.deadline(12),
     params={
         "series": Param(
             [],
@@ -303,6 +305,7 @@ with DAG(
         doc_md=("Make the challenger champion, if the rules allow it and the mode, or a person, does too."),
         nodes=["promote"],
         approved_by="approve",
+        on_success_callback=tasks.alerts("promoted"),
         outlets=[Asset("models/climate-brazil")],
         **KEDRO,
     )

@@ -52,6 +52,8 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["retraining", "recommender", "cornac"],
+    on_failure_callback=tasks.alerts("failed"),
+    deadline=tasks.deadline(12),
     params={
         "movies": Param(
             None,

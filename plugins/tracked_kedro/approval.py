@@ -10,6 +10,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from tracked_kedro import names
+from tracked_kedro.alerts import NOT_PROMOTED, alerts
 from tracked_kedro.retries import is_attended
 
 COMMENT = "comment"
@@ -60,4 +61,5 @@ def approve(*, hours: float, doc_md: str) -> _Approval:
         defaults="Reject",
         response_timeout=timedelta(hours=hours),
         params={COMMENT: comment},
+        on_skipped_callback=alerts(NOT_PROMOTED),
     )

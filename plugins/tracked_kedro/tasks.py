@@ -17,6 +17,7 @@ from uuid import uuid4
 from airflow.sdk import BaseOperator, Variable, conf, get_current_context, task
 
 from tracked_kedro import names, runs
+from tracked_kedro.alerts import alerts, deadline
 from tracked_kedro.approval import approve
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.executors import executor, pod_override
@@ -28,8 +29,10 @@ from tracked_kedro.sessions import Session, nested
 __all__ = [
     "RETRY_POLICY",
     "RunNodes",
+    "alerts",
     "approve",
     "close_run",
+    "deadline",
     "executor",
     "list_shards",
     "open_run",

@@ -141,6 +141,7 @@ class Block(_Model):
     retries: Count
     retry_delay_seconds: Count
     timeout_minutes: Annotated[float, Field(gt=0)]
+    deadline_hours: Annotated[float, Field(gt=0)] | None
     tags: tuple[str, ...]
     group_by: Literal["node", "namespace", "memory"]
     params: dict[str, ParamSpec]

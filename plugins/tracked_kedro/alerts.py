@@ -1,0 +1,128 @@
+"""Alerts by mail or webhook, through Airflow's own notifiers: a DAG run that failed or is late, a promotion or none.
+
+Off until configured: ALERT_EMAIL_TO (addresses, with Airflow's connection `smtp_default`) and ALERT_WEBHOOK (the id of
+an HTTP connection, e.g. `alerts_webhook`). Addresses with secrets in them stay in the connection.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseNotifier, conf
+
+from tracked_kedro.names import DECIDE_TASK
+
+EMAIL_TO, WEBHOOK, MLFLOW_URL = "ALERT_EMAIL_TO", "ALERT_WEBHOOK", "MLFLOW_PUBLIC_URL"
+FAILED, LATE, PROMOTED, NOT_PROMOTED = "failed", "late", "promoted", "not promoted"
+_SAID = {
+    FAILED: "the DAG run failed",
+    LATE: "the DAG run missed its deadline",
+    PROMOTED: "a new champion",
+    NOT_PROMOTED: "the challenger was not promoted",
+}
+
+
+def alerts(event: str) -> list[Alert]:
+    """Callbacks for an event; none where no channel is configured."""
+    return [Alert(event)] if _configured() else []
+
+
+def deadline(hours: float) -> Any:
+    """The alert, sent by the triggerer, for DAG runs that are not done so many hours after they were queued.
+
+    None where no channel is configured.
+    """
+    if not _configured():
+        return None
+    from airflow.sdk.definitions.callback import AsyncCallback
+    from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+    callback = AsyncCallback(Alert, kwargs={"event": LATE})
+    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=hours), callback)
+
+
+class Alert(BaseNotifier):
+    """Tells every configured channel of an event, with the reason and the links that a person needs at night."""
+
+    def __init__(self, event: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.event = event
+
+    def notify(self, context: Any) -> None:
+        """From a task or the dag processor. One channel that is down does not silence the others.
+
+        Raises:
+            ExceptionGroup: of what the channels raised; Airflow logs it, the task or DAG run goes on.
+        """
+        problems = []
+        for channel in self._channels(context):
+            try:
+                channel.notify(context)
+            except Exception as problem:  # noqa: BLE001  raised again below
+                problems.append(problem)
+        _raise(problems)
+
+    async def async_notify(self, context: Any) -> None:
+        """From the triggerer; as `notify`."""
+        problems = []
+        for channel in self._channels(context):
+            try:
+                await channel.async_notify(context)
+            except Exception as problem:  # noqa: BLE001  raised again below
+                problems.append(problem)
+        _raise(problems)
+
+    def _channels(self, context: Any) -> Iterator[BaseNotifier]:
+        subject, lines = message(self.event, context)
+        if to := os.environ.get(EMAIL_TO):
+            from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+            html = "<br>\n".join(line.replace("&", "&amp;").replace("<", "&lt;") for line in lines)
+            yield SmtpNotifier(to=[one.strip() for one in to.split(",")], subject=subject, html_content=html)
+        if connection := os.environ.get(WEBHOOK):
+            from airflow.providers.http.notifications import HttpNotifier
+
+            # "text" is what Slack, Mattermost and their kin show.
+            yield HttpNotifier(http_conn_id=connection, endpoint="", json={"text": "\n".join([subject, *lines])})
+
+
+def message(event: str, context: Any) -> tuple[str, list[str]]:
+    """Subject and lines of an alert.
+
+    Args:
+        event: one of this module's.
+        context: of a task, of a DAG's callback, or the short one that a missed deadline comes with.
+    """
+    run = context["dag_run"]
+    dag_id, run_id = (run[key] if isinstance(run, dict) else getattr(run, key) for key in ("dag_id", "run_id"))
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    lines = [f"Run: {run_id}", *_reasons(event, context)]
+    lines.append(f"Airflow: {base}/dags/{quote(dag_id)}/runs/{quote(run_id)}")
+    return f"[retraining] {dag_id}: {_SAID[event]}", lines
+
+
+def _reasons(event: str, context: Any) -> Iterator[str]:
+    if event == LATE:
+        yield f"It should have been done by {context['deadline']['deadline_time']}"
+    elif event == FAILED:
+        yield f"Reason: {context.get('reason') or 'unknown'}; the failed tasks are red on the page below"
+    else:
+        decision = context["ti"].xcom_pull(task_ids=DECIDE_TASK)
+        yield f"{decision['model']} version {decision['version']}: {decision['reason']}"
+        if (error := context.get("exception")) and str(error):
+            yield f"Reason: {error}"
+        if mlflow := os.environ.get(MLFLOW_URL):
+            yield f"MLflow: {mlflow.rstrip('/')}/#/models/{quote(decision['model'])}/versions/{decision['version']}"
+
+
+def _raise(problems: list[Exception]) -> None:
+    if problems:
+        raise ExceptionGroup("An alert was not sent", problems)
+
+
+def _configured() -> bool:
+    return bool(os.environ.get(EMAIL_TO) or os.environ.get(WEBHOOK))
