@@ -213,6 +213,7 @@ with DAG(
         doc_md=("Make the challenger champion, if the rules allow it and the mode, or a person, does too."),
         nodes=["promote"],
         approved_by="approve",
+        on_success_callback=tasks.alerts("promoted"),
         outlets=[Asset("models/movie-recommender")],
         **KEDRO,
     )
