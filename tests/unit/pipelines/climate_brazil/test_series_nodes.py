@@ -44,7 +44,9 @@ def select(
     options = {"min_years_own_slope": 60, "model": MODEL, "inference": INFERENCE, "n_ahead": 12, "seed": 1}
     options |= {"series_artifacts": ARTIFACTS, "log_artifacts": True} | changed
     stored = dict.fromkeys(results, dict)
-    return select_series(training, holdout, dict(slopes), ENTRIES, shard, finished or {}, stored, **options)
+    return select_series(
+        training.lazy(), holdout.lazy(), dict(slopes), ENTRIES, shard, finished or {}, stored, **options
+    )
 
 
 class TestSelect:

@@ -67,8 +67,8 @@ class Work:
 
 
 def select_series(
-    training: pl.DataFrame,
-    holdout: pl.DataFrame,
+    training: pl.LazyFrame,
+    holdout: pl.LazyFrame,
     slopes: Mapping[str, float],
     entries: Mapping[str, Mapping[str, str]],
     shard: Sequence[str],
@@ -96,16 +96,20 @@ def select_series(
         "artifacts": sorted(series_artifacts) if log_artifacts else [],
         "code": code_version(),
     }
-    known = training["series"].unique(maintain_order=True).to_list()
-    unknown = [series for series in shard if series not in known]
+    # Of a fleet's tables a shard reads its own rows only.
+    mine = pl.col("series").is_in(list(shard)) if shard else pl.lit(True)
+    tables = (table.filter(mine).collect().partition_by("series", as_dict=True) for table in (training, holdout))
+    kept, held_out = ({series: rows for (series,), rows in table.items()} for table in tables)
+    unknown = [series for series in shard if series not in kept]
     if unknown:
+        known = training.select(pl.col("series").unique(maintain_order=True)).collect()["series"]
         raise UnknownSeriesError(
             f"unknown series in this shard: {', '.join(unknown)}; the table has {', '.join(known)}"
         )
     pending = {}
-    for series in shard or known:
-        rows = training.filter(pl.col("series") == series)
-        held = holdout.filter(pl.col("series") == series)
+    for series in shard or kept:
+        rows = kept[series]
+        held = held_out.get(series, rows.clear())
         history = to_series(rows, series)
         own_model = with_pooled_slope(model, history, slopes, min_years_own_slope)
         facts = {
