@@ -60,6 +60,8 @@ class InferenceConfig(BaseModel):
     method: Method = "marginal"
     draws: int = Field(1000, ge=100, le=100_000)
     points: int = Field(1024, ge=64, le=65_536)
+    # Histories up to so many months are integrated on a grid, which costs them no more than the points and is closer.
+    grid_months: int = Field(240, ge=0)
     max_k_hat: float = Field(0.7, gt=0, le=1.0)
     min_ess: float = Field(400, ge=10)
     fallback: bool = True

@@ -2,14 +2,16 @@
 
 import hashlib
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from .config import InferenceConfig, ModelConfig
 from .errors import InferenceError
 from .likelihood import Target
-from .marginal import Start, Weighted, sample_marginal
+from .marginal import Start, Weighted, find_mode, laplace, sample_marginal
 from .posterior import Posterior
+from .quadrature import sample_quadrature
 from .series import Series
 
 
@@ -28,29 +30,15 @@ def fit(
 ) -> Posterior:
     """Posterior of one series. `start` is `posterior.start` of an earlier fit of nearly the same data.
 
-    method "marginal": importance sampling; where its diagnostics fail, a grid; where that fails, NUTS. What was
-    used is in `method_used`, why in `diagnostics`.
+    method "marginal": a grid for a short history, importance sampling for a long one; where its diagnostics fail, a
+    grid; where that fails, NUTS. What was used is in `method_used`, why in `diagnostics`.
     """
     model, inference = model or ModelConfig(), inference or InferenceConfig()
     began = time.perf_counter()
     target = Target.of(series, model)
     own_seed = series_seed(seed, series.id)
-    diagnostics: dict[str, float] = {}
-    method: str = inference.method
-    chains = 1
-    if inference.method == "marginal":
-        sample = sample_marginal(target, inference, own_seed, start)
-        diagnostics |= sample.diagnostics
-        if not sample.passes(inference):
-            method, chains, sample = _fall_back(series, target, sample, inference, own_seed)
-            diagnostics |= sample.diagnostics
-    else:
-        from .nuts import sample_nuts
-
-        sample = sample_nuts(target, inference, own_seed)
-        chains = inference.chains
-        diagnostics |= sample.diagnostics
-    diagnostics["seconds"] = time.perf_counter() - began
+    method, sample = integrate(target, inference, own_seed, start)
+    diagnostics = sample.diagnostics | {"seconds": time.perf_counter() - began}
     posterior = Posterior(
         series,
         model,
@@ -61,26 +49,43 @@ def fit(
         sample.start,
         own_seed,
         draws=inference.draws,
-        chains=chains,
+        chains=inference.chains if method == "nuts" else 1,
     )
     if method != "nuts":  # what the sampler filtered is what the posterior would filter again
         posterior.__dict__["target"], posterior.__dict__["conditional"] = target, sample.conditional
     return posterior
 
 
-def _fall_back(
-    series: Series, target: Target, failed: Weighted, inference: InferenceConfig, seed: int
-) -> tuple[str, int, Weighted]:
+def integrate(target: Target, inference: InferenceConfig, seed: int, start: Start | None) -> tuple[str, Weighted]:
+    """The method that was used, and its weighted sample of theta with the diagnostics of all that were tried."""
+    if inference.method == "nuts":
+        return "nuts", _sample_nuts(target, inference, seed)
+    if target.length <= inference.grid_months:
+        grid = _short_history(target, start)
+        if grid is not None:
+            return "quadrature", grid
+    sample = sample_marginal(target, inference, seed, start)
+    if sample.passes(inference):
+        return "marginal", sample
     if not inference.fallback:
         raise InferenceError(
-            f"series {series.id!r}: importance sampling failed its gate ({failed.diagnostics}) and fallback is off; "
-            "set fallback=true, raise points, or use method=nuts"
+            f"series {target.series_id!r}: importance sampling failed its gate ({sample.diagnostics}) and fallback is "
+            "off; set fallback=true, raise points, or use method=nuts"
         )
-    from .quadrature import sample_quadrature
+    grid = sample_quadrature(target, sample.start.proposal)
+    method, better = ("quadrature", grid) if grid is not None else ("nuts", _sample_nuts(target, inference, seed))
+    return method, replace(better, diagnostics=sample.diagnostics | better.diagnostics)
 
-    grid = sample_quadrature(target, failed.start.proposal)
-    if grid is not None:
-        return "quadrature", 1, grid
-    from .nuts import sample_nuts
 
-    return "nuts", inference.chains, sample_nuts(target, inference, seed)
+def _short_history(target: Target, start: Start | None) -> Weighted | None:
+    if start is not None:
+        grid = sample_quadrature(target, start.proposal)
+        if grid is not None:
+            return grid
+    return sample_quadrature(target, laplace(target, find_mode(target)))
+
+
+def _sample_nuts(target: Target, inference: InferenceConfig, seed: int) -> Weighted:
+    from .nuts import sample_nuts  # imports PyMC
+
+    return sample_nuts(target, inference, seed)

@@ -20,7 +20,7 @@ from .errors import InvalidHorizonError
 from .forecast import Forecast, systematic
 from .likelihood import Conditional, Target
 from .marginal import Start
-from .predict import Paths, components_ahead, predict
+from .predict import components_ahead, draw_paths, predict
 from .series import Series
 from .smooth import Smoothed, smooth
 
@@ -105,7 +105,7 @@ class Posterior:
         target, given, weights = self.target, self.conditional, self.weights
         mean, sd = predict(target, given, n_ahead)
         months = self.last_month + np.arange(1, n_ahead + 1).astype("timedelta64[M]")
-        paths = Paths(target, given, weights, n_ahead)
+        paths = Paths(self, n_ahead)
         return Forecast(months, weights, target.y_mean + target.y_sd * mean, target.y_sd * sd, paths)
 
     def _check_horizon(self, n_ahead: int, least: int) -> None:
@@ -192,3 +192,19 @@ class Posterior:
         from .storage import load
 
         return load(source)
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Sampler of joint paths in degC; a class, so that a forecast can be pickled and sent to another process.
+
+    It keeps the posterior, not what the posterior can forget.
+    """
+
+    posterior: Posterior
+    n_ahead: int
+
+    def __call__(self, n: int, seed: int) -> Floats:
+        """n paths, (n, n_ahead), degC."""
+        target, given, weights = self.posterior.target, self.posterior.conditional, self.posterior.weights
+        return target.y_mean + target.y_sd * draw_paths(target, given, weights, self.n_ahead, n, seed)

@@ -1,7 +1,5 @@
 """Months ahead, given theta: Gaussian in closed form from the filter's last state."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -91,21 +89,6 @@ def draw_paths(target: Target, given: Conditional, weights: Floats, n_ahead: int
         moved = np.stack([a[:, 0] * f[:, 0] + a[:, 1] * f[:, 1], a[:, 2] * f[:, 0] + a[:, 3] * f[:, 1]], axis=1)
         f = moved + eta[:, None] * _bivariate(*noise, rng)
     return paths
-
-
-@dataclass(frozen=True, eq=False)
-class Paths:
-    """Sampler of joint paths in degC; a class, so that a forecast can be pickled and sent to another process."""
-
-    target: Target
-    given: Conditional
-    weights: Floats
-    n_ahead: int
-
-    def __call__(self, n: int, seed: int) -> Floats:
-        """n paths, (n, n_ahead), degC."""
-        paths = draw_paths(self.target, self.given, self.weights, self.n_ahead, n, seed)
-        return self.target.y_mean + self.target.y_sd * paths
 
 
 def _bivariate(v00: Floats, v01: Floats, v11: Floats, rng: np.random.Generator) -> Floats:

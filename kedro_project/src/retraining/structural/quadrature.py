@@ -1,4 +1,4 @@
-"""Deterministic fallback: the trapezoid rule on a three-dimensional grid of log theta.
+"""The trapezoid rule on a three-dimensional grid of log theta: for short histories, and where sampling fails.
 
 The grid is laid along the axes of a Gaussian approximation. For analytic densities that vanish at the edge the
 trapezoid rule converges exponentially (Trefethen & Weideman 2014): halving the step at least squares the error. So
@@ -15,8 +15,9 @@ from .proposal import Proposal
 Floats = NDArray[np.float64]
 
 EXTENT, MAX_NODES = 4.8, 200_000  # approximate sds each way at first
-STEPS = (0.6, 0.4)
-MAX_EDGE, MAX_ERROR, NEGLIGIBLE = 1e-3, 0.01, 1e-7
+STEPS = (0.8, 0.5)
+MAX_EDGE, MAX_ERROR, NEGLIGIBLE = 5e-4, 0.01, 1e-5
+MISPLACED = 0.3  # of the mass at the edge: the approximation lies beside the posterior
 
 
 def sample_quadrature(target: Target, approximation: Proposal) -> Weighted | None:
@@ -32,18 +33,25 @@ def sample_quadrature(target: Target, approximation: Proposal) -> Weighted | Non
     return None
 
 
-def weigh_grid(target: Target, approximation: Proposal, step: float) -> Weighted | None:
-    """One grid with `step` approximate sds between nodes, or None where it would be too large or too coarse."""
+def weigh_grid(target: Target, approximation: Proposal, step: float, max_edge: float = MAX_EDGE) -> Weighted | None:
+    """One grid with `step` approximate sds between nodes, or None where it would be too large or too coarse.
+
+    Sides move out until the outermost nodes carry less than `max_edge` of the mass.
+    """
     sides = np.full((3, 2), 2 * round(EXTENT / step / 2))
+    nodes, u, log_density = np.empty((0, 3), dtype=int), np.empty((0, 3)), np.empty(0)
     while True:
-        axes = [np.arange(-low, high + 1) for low, high in sides]
-        nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        if len(nodes) > MAX_NODES:
+        new = _box(sides)
+        if len(new) > MAX_NODES:
             return None
-        u = approximation.location + step * np.einsum("ij,sj->si", approximation.scale, nodes)
-        u = u.astype(np.float32).astype(np.float64)
-        blocks = np.array_split(u, len(u) // 2048 + 1)
-        log_density = np.concatenate([target.log_posterior(block, target.conditional(block)) for block in blocks])
+        if len(nodes):  # what the box before this one did not hold
+            new = new[~((new >= nodes.min(axis=0)) & (new <= nodes.max(axis=0))).all(axis=1)]
+        new_u = approximation.location + step * np.einsum("ij,sj->si", approximation.scale, new)
+        new_u = new_u.astype(np.float32).astype(np.float64)
+        blocks = np.array_split(new_u, len(new_u) // 2048 + 1)
+        new_density = np.concatenate([target.log_posterior(block, target.conditional(block)) for block in blocks])
+        nodes, u = np.concatenate([nodes, new]), np.concatenate([u, new_u])
+        log_density = np.concatenate([log_density, new_density])
         weight = np.exp(log_density - log_density.max())
         coarse = (nodes % 2 == 0).all(axis=1)
         error = float(np.log(8 * weight[coarse].sum() / weight.sum())) ** 2
@@ -51,9 +59,11 @@ def weigh_grid(target: Target, approximation: Proposal, step: float) -> Weighted
         outermost = np.stack([nodes == -sides[:, 0], nodes == sides[:, 1]], axis=-1)
         mass = np.einsum("s,sij->ij", weight, outermost)
         edge = float(mass.sum())
-        if edge < MAX_EDGE:
+        if edge < max_edge:
             break
-        sides = np.where(mass >= MAX_EDGE / 6, sides + sides // 4 * 2, sides)
+        if edge > MISPLACED:
+            return None
+        sides = np.where(mass >= max_edge / 6, sides + sides // 4 * 2, sides)
     if error >= MAX_ERROR:
         return None
     kept = weight > NEGLIGIBLE * weight.max()
@@ -61,6 +71,11 @@ def weigh_grid(target: Target, approximation: Proposal, step: float) -> Weighted
     diagnostics = {"grid_error": error, "edge_mass": edge, "nodes": float(kept.sum())}
     given: Conditional = target.conditional(u[kept])
     return Weighted(given, weight[kept] / weight[kept].sum(), start, diagnostics)
+
+
+def _box(sides: NDArray[np.int64]) -> NDArray[np.int64]:
+    axes = [np.arange(-low, high + 1) for low, high in sides]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _moments(u: Floats, weight: Floats) -> Proposal:

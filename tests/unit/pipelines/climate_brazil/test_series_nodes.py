@@ -204,7 +204,7 @@ class TestRecord:
         assert one.parameters["pooled_slope_mean"] is None  # three series are too few to pool
         assert one.parameters["model_type"] == "bayesian_structural_time_series"
         assert one.parameters["y_mean"] == pytest.approx(25, abs=0.2)
-        wanted = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "k_hat", "ess"}
+        wanted = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "grid_error"}
         assert wanted | {"seconds"} <= set(one.metrics)
         assert all(math.isfinite(value) for value in one.metrics.values())
         kept = {"figures/model_graph.mmd", "figures/forecast.png", "series.parquet", "posterior.nc"}
