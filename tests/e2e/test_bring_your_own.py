@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -103,3 +104,54 @@ def test_a_misspelt_parameter_is_refused_by_name(followed: tuple):
     done = made.run("make shell <<< 'kedro run --pipelines rents --params rents.sead=1'")
     assert done.returncode != 0
     assert "rents.sead: unknown key; allowed here: promotion, seed, test_share" in done.stdout + done.stderr
+
+
+PIPELINE_ML = """
+from kedro_mlflow.pipeline import pipeline_ml_factory
+
+from retraining.pipelines.rents import pipeline
+
+
+def create_pipeline():
+    options = {"signature": None}
+    return pipeline_ml_factory(pipeline.training(), pipeline.inference(), "rents_features", log_model_kwargs=options)
+"""
+# In a process that has neither the project on its path nor a pickle's permission.
+ASK = """
+import sys, mlflow, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+assert "retraining.zip" in sys.modules["retraining"].__file__
+print(model.predict(pd.DataFrame([{"area": 70, "rooms": 3, "distance": 2.5}]))["rent"][0])
+"""
+
+
+def test_a_pipeline_ml_of_kedro_mlflow_is_logged_as_code(followed: tuple):
+    made, *_ = followed
+    package = made.root / "kedro_project" / "src" / "retraining" / "pipelines" / "rents_ml"
+    package.mkdir()
+    (package / "__init__.py").write_text(PIPELINE_ML)
+    done = made.run("make shell <<< 'kedro run --pipelines rents_ml'")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (declared,) = (made.root / "var" / "mlflow" / "artifacts").glob("*/models/*/artifacts/MLmodel")
+    (made.root / "ask.py").write_text(ASK)
+    done = made.run(f"MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false .venv/bin/python -P ask.py {declared.parent}")
+    assert done.returncode == 0, done.stderr
+    regressor = json.loads(next(declared.parent.rglob("rents_regressor.json")).read_text())
+    assert float(done.stdout.splitlines()[-1]) == pytest.approx(rent(regressor, 70, 3, 2.5), abs=1e-9)
+    assert not list((made.root / "var" / "mlflow" / "artifacts").rglob("*.pkl"))
+
+
+def rent(regressor: dict, area: float, rooms: float, distance: float) -> float:
+    slopes = regressor["slopes"]
+    return regressor["intercept"] + area * slopes["area"] + rooms * slopes["rooms"] + distance * slopes["distance"]
+
+
+def test_without_airflow_the_next_version_is_held_against_the_champion(followed: tuple):
+    made, outputs, _ = followed
+    _, client = parent_and_client(outputs)
+    done = made.run("make shell <<< 'kedro run --pipelines rents'")
+    assert done.returncode == 0, done.stdout + done.stderr
+    aliases = client.get_registered_model("rents").aliases
+    assert {name: int(version) for name, version in aliases.items()} == {"champion": 2, "challenger": 2, "previous": 1}
+    run = client.get_model_version("rents", "2").run_id
+    assert "rmse at most champion + 5 %" in client_text(client, run, "promotion/decision.md")

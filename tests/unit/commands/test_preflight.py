@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline, node, pipeline
+from kedro_mlflow.pipeline import pipeline_ml_factory
 
 from retraining.commands import preflight
 from retraining.commands.airflow_config import read_blocks
@@ -27,6 +28,7 @@ DEFAULT = {
     "params": {},
     "kedro_parameters": {},
     "mapped": {},
+    "promotion": None,
     "tagged": {},
     "tasks": {},
 }
@@ -183,6 +185,26 @@ class TestPipelines:
         problem = only(found(name="rent"))
         assert problem == "airflow.yml: rent: no pipeline of this name is registered; did you mean rents?"
         assert only(found(name="weather")).endswith("is registered; known are rents")
+
+    def test_one_that_cannot_be_run_task_by_task(self, found: Callable):
+        inference = pipeline([step("predict", "model flats", "rents")])
+        made = pipeline_ml_factory(chain(), inference, input_name="flats")
+        assert only(found(made)).startswith("rents: registered as a PipelineML of kedro-mlflow, which runs as a whole")
+
+
+class TestPromotion:
+    def test_a_pipeline_without_its_nodes(self, found: Callable):
+        problems = found(promotion={"model": "rents"})
+        assert [problem.split("; ")[0] for problem in problems] == [
+            f"airflow.yml: rents.promotion: the pipeline has no node {task}"
+            for task in ("register", "decide", "promote")
+        ]
+        assert problems[0].endswith("end it with retraining.pipelines.promotion.pipeline.promotion('rents')")
+
+    def test_a_node_named_like_the_task_that_asks_a_person(self, found: Callable):
+        nodes = [step(name, "table", f"{name}_made") for name in ("register", "decide", "promote", "approve")]
+        problem = only(found(pipeline(nodes), promotion={"model": "rents"}))
+        assert "the DAG's own task and node approve would both be task approve" in problem
 
 
 class TestMapped:

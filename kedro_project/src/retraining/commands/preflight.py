@@ -13,6 +13,7 @@ from croniter import croniter
 from croniter.croniter import CroniterError
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import GroupedNodes, Pipeline
+from kedro_mlflow.pipeline.pipeline_ml import PipelineML
 
 from retraining.commands import grouping, pods
 from retraining.commands.airflow_config import FILE, Block, TaskSettings
@@ -48,6 +49,12 @@ def problems(
             yield f"{FILE}: {name}: no pipeline of this name is registered{_instead(name, pipelines)}"
             continue
         pipeline = pipelines[name]
+        if isinstance(pipeline, PipelineML):
+            yield (
+                f"{name}: registered as a PipelineML of kedro-mlflow, which runs as a whole, not task by task; "
+                "register its `.training` under this name, and the PipelineML under another"
+            )
+            continue
         groups = grouping.grouped(pipeline, catalog, block.group_by)
         yield from _mapped(name, block, pipeline, groups, catalog)
         yield from _task_ids(name, block, pipeline, groups)

@@ -16,6 +16,7 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from kedro_mlflow.framework.hooks.utils import _assert_mlflow_enabled
 from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
+from kedro_mlflow.pipeline.pipeline_ml import PipelineML
 from mlflow.entities import RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -24,6 +25,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from retraining.config import check_parameters
+from retraining.tracking.inference_model import log_inference_model
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def _read_by_pipelines() -> set[str]:
 
 
 class TrackingHook(MlflowHook):
-    """kedro-mlflow's hook, with six differences that many tasks on one run, and many pipelines, need.
+    """kedro-mlflow's hook, with seven differences that many tasks on one run, and many pipelines, need.
 
     * A pipeline that has a DAG logs to an experiment of its own: `mlflow.yml` is read with the runtime parameter
       ``pipeline``, which tasks give and which is added here for `kedro run`.
@@ -63,6 +65,7 @@ class TrackingHook(MlflowHook):
     * A node's parameters are logged together: one by one they were a third of a small DAG run's requests.
     * ``use_mlflow: false`` makes not one call.
     * The reason of a failure is kept in tags, and a store that fails meanwhile does not hide it.
+    * The inference half of a ``PipelineML`` is logged as code, not as a pickle.
     """
 
     @hook_impl
@@ -152,7 +155,12 @@ class TrackingHook(MlflowHook):
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """End the run as FINISHED, unless it was already open."""
+        """Log the inference of a `PipelineML`, as code; end the run as FINISHED, unless it was already open."""
+        if self._is_mlflow_enabled and isinstance(pipeline, PipelineML):
+            (name,) = run_params["pipeline_names"]
+            log_inference_model(name, pipeline, catalog)
+            # Without its inference: kedro-mlflow would log that as a pickle.
+            pipeline = pipeline.training
         if self._use_mlflow and not self._already_active_mlflow:
             super().after_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
 
