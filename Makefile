@@ -86,6 +86,10 @@ logs: ## Follow the logs of all services (SERVICE=mlflow: of one)
 doctor: ## Check ports, secrets, stores, versions, clocks and disk, and name the remedy
 	@$(PYTHON) -m retraining.commands.doctor
 
+.PHONY: upgrade
+upgrade: ## Back up, migrate to the code in this folder, verify, and tell how to go back
+	@$(PYTHON) -m retraining.commands.upgrade
+
 KEEP ?= 12
 
 .PHONY: prune

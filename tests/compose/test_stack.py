@@ -6,6 +6,7 @@ The tests build on each other, in this order; the first that fails makes those a
 import base64
 import datetime as dt
 import json
+import re
 import subprocess
 import time
 from urllib.error import HTTPError
@@ -192,6 +193,55 @@ def test_down_and_up_lose_nothing(deployment, mlflow, found):
     assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
     assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]["info"]["status"] == "FINISHED"
     assert _artifact_hashes(deployment, found["parent"]) == found["hashes"]
+
+
+def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
+    # Two runs as tasks make them; with KEEP=1 the older one goes.
+    make = (
+        "import mlflow\n"
+        "mlflow.set_experiment('to_be_pruned')\n"
+        "for _ in range(2):\n"
+        "    with mlflow.start_run() as run: mlflow.log_text('x' * 1000, 'report.txt')\n"
+        "    print(run.info.run_id)\n"
+    )
+    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", make).split()
+    older, newer = [word for word in said if re.fullmatch("[0-9a-f]{32}", word)][-2:]
+
+    counted = deployment.checked("make", "prune", "KEEP=1", step="make prune, counting")
+    assert "A dry run: nothing was removed. make prune KEEP=1 APPLY=1 removes it." in counted
+    assert mlflow("GET", f"mlflow/runs/get?run_id={older}")["run"]["info"]["lifecycle_stage"] == "active"
+    kept = _artifact_hashes(deployment, found["parent"])
+
+    removed = deployment.checked("make", "prune", "KEEP=1", "APPLY=1", step="make prune, removing")
+    assert re.search(r"Removed; [1-9][\d,]{3,} bytes", removed)
+    with pytest.raises(HTTPError, match="404"):
+        mlflow("GET", f"mlflow/runs/get?run_id={older}")
+    for run in (newer, found["parent"]):
+        assert mlflow("GET", f"mlflow/runs/get?run_id={run}")["run"]["info"]["lifecycle_stage"] == "active"
+    assert _artifact_hashes(deployment, found["parent"]) == kept
+
+
+def test_upgrade_saves_migrates_and_tells_the_way_back(deployment, mlflow, found):
+    said = deployment.checked("make", "upgrade", step="make upgrade")
+    assert "no run is missing" in said
+    (folder,) = (deployment.folder / "backups").iterdir()
+    for database in ("airflow", "mlflow"):
+        file = folder / f"{database}.dump"
+        assert f"pg_restore -U postgres --clean --if-exists -d {database} < backups/{folder.name}/{file.name}" in said
+        assert file.stat().st_mode & 0o777 == 0o600
+        with file.open("rb") as dump:
+            listed = subprocess.run(
+                ["docker", "compose", "exec", "-T", "postgres", "pg_restore", "--list"],
+                stdin=dump, cwd=deployment.folder, env=deployment.environment, capture_output=True, text=True,
+            )  # fmt: skip
+        assert "TABLE DATA" in listed.stdout, listed.stderr
+    assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]["info"]["status"] == "FINISHED"
+
+
+def test_doctor_finds_nothing_wrong(deployment):
+    said = deployment.checked("make", "doctor", step="make doctor")
+    for subject in ("engine", "secrets", "services", "ports", "clocks", "versions", "disk"):
+        assert f"ok       {subject}" in said, said
 
 
 def _let_run_alone(airflow, run):

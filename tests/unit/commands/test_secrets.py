@@ -90,7 +90,7 @@ def test_a_secret_that_others_can_read_is_named(made):
     ]
 
 
-@pytest.mark.parametrize("module", ["secrets", "up"])
+@pytest.mark.parametrize("module", ["secrets", "up", "upgrade"])
 def test_a_machine_with_python_alone_can_run_it(module, tmp_path):
     # -S leaves installed packages out: what is imported is the standard library.
     done = subprocess.run(
@@ -99,3 +99,16 @@ def test_a_machine_with_python_alone_can_run_it(module, tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert ".env is missing: cp .env.example .env" in done.stderr
+
+
+@pytest.mark.parametrize(("module", "arguments"), [("doctor", []), ("prune_stack", ["--keep", "3"])])
+def test_what_needs_no_secrets_runs_with_python_alone_too(module, arguments, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", f"retraining.commands.{module}", *arguments],
+        cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": str(SOURCES), "PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    said = (
+        "docker is missing: install Docker Engine" if module == "prune_stack" else "The production stack is not set up"
+    )
+    assert said in done.stdout + done.stderr
