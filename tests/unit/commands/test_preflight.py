@@ -7,31 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline, node, pipeline
 from kedro_mlflow.pipeline import pipeline_ml_factory
+from tests.conftest import ROOT
 
 from retraining.commands import preflight
 from retraining.commands.airflow_config import read_blocks
 
-DEFAULT = {
-    "owner": "retraining",
-    "start_date": "2019-01-01",
-    "timezone": "UTC",
-    "catchup": False,
-    "max_active_runs": 1,
-    "retries": 2,
-    "retry_delay_seconds": 30,
-    "timeout_minutes": 60,
-    "tags": ["retraining"],
-    "group_by": "namespace",
-    "params": {},
-    "kedro_parameters": {},
-    "mapped": {},
-    "promotion": None,
-    "tagged": {},
-    "tasks": {},
-}
+# The shipped defaults, so that a new setting needs no copy here.
+DEFAULT = yaml.safe_load((ROOT / "kedro_project" / "conf" / "base" / "airflow.yml").read_text())["default"]
 OWN = {"description": "Rents", "doc": "Trains a model of rents.", "schedule": "0 6 3 * *"}
 SIZE = {"default": 3, "type": "integer", "minimum": 1, "title": "Size", "description": "Keys per task."}
 FILES = {name: {"type": "json.JSONDataset", "filepath": f"{name}.json"} for name in ("table", "keys", "model", "score")}
