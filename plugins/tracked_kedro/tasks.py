@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import math
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
-from urllib.parse import quote
-from uuid import uuid4
 
-from airflow.sdk import BaseOperator, Variable, conf, get_current_context, task
+from airflow.sdk import BaseOperator, conf, get_current_context, task
 
 from tracked_kedro import names, runs
 from tracked_kedro.alerts import alerts, deadline
 from tracked_kedro.approval import approve
+from tracked_kedro.dag_run_tags import airflow_identity, tags_of
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.executors import executor, pod_override
 from tracked_kedro.month import cutoff_of, month_before
-from tracked_kedro.reconciliation import reconcile, this_process
-from tracked_kedro.retries import RETRY_POLICY, is_attended
+from tracked_kedro.reconciliation import reconcile
+from tracked_kedro.retries import RETRY_POLICY
 from tracked_kedro.sessions import Session, nested
 
 __all__ = [
@@ -58,13 +55,13 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
             log.info("mlflow.yml disables tracking of %s: nothing will be tracked", pipeline)
             return None
         experiment = kedro.mlflow.tracking.experiment._experiment
-        airflow = _airflow()
+        airflow = airflow_identity()
         _end_abandoned(experiment.experiment_id, airflow, context)
         cutoff = _cutoff(context)
         dag_run = context["dag_run"]
         name = f"{pipeline} {month_before(cutoff)}"
         return runs.open_parent(
-            experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, _tags(session, airflow, context)
+            experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, tags_of(pipeline, airflow, context)
         )
 
     with _few_attempts():
@@ -203,44 +200,6 @@ def _end_abandoned(experiment: str, airflow: str, context: Any) -> None:
             log.warning("%s (%s) is %s now: %s", run.name, run.run_id, run.status, run.reason)
     except Exception:
         log.exception("Runs that were left open could not be looked for; `make reconcile` does it too")
-
-
-def _airflow() -> str:
-    """Identity of this Airflow: an Airflow Variable, made by its first tracked DAG run."""
-    known = Variable.get(names.AIRFLOW_VARIABLE, default=None)
-    if known is None:
-        note = "Tells the MLflow runs of this Airflow from another's"
-        Variable.set(names.AIRFLOW_VARIABLE, uuid4().hex, description=note)
-        # Another first DAG run may set it at this moment too: the last one holds for both.
-        time.sleep(1)
-        known = Variable.get(names.AIRFLOW_VARIABLE)
-    return known
-
-
-def _page(dag_run: Any) -> str:
-    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
-    return f"{base.rstrip('/')}/dags/{quote(dag_run.dag_id)}/runs/{quote(dag_run.run_id)}"
-
-
-def _tags(session: Session, airflow: str, context: Any) -> dict[str, str]:
-    from kedro import __version__ as kedro_version
-
-    dag_run = context["dag_run"]
-    tags = {
-        names.RUN_TYPE_TAG: getattr(dag_run.run_type, "value", dag_run.run_type),
-        names.INTERVAL_START_TAG: dag_run.data_interval_start,
-        names.INTERVAL_END_TAG: dag_run.data_interval_end,
-        names.PIPELINE_TAG: session.pipeline,
-        names.ENVIRONMENT_TAG: os.environ.get("KEDRO_ENV", "local"),
-        names.KEDRO_VERSION_TAG: kedro_version,
-        names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={session.pipeline}",
-        names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
-        names.USER_TAG: getpass.getuser(),
-        names.AIRFLOW_TAG: airflow,
-        names.DAG_RUN_URL_TAG: _page(dag_run),
-        names.PROCESS_TAG: this_process() if is_attended(context) else None,
-    }
-    return {key: str(value) for key, value in tags.items() if value is not None}
 
 
 @contextmanager

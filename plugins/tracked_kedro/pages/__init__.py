@@ -5,9 +5,12 @@ Every Airflow command loads the plugins, the page is served by the API server al
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 class ForecastsPage:
@@ -17,7 +20,7 @@ class ForecastsPage:
         self._built: Any = None
         self._building = threading.Lock()
         if sys.argv[1:2] == ["api-server"]:
-            threading.Thread(target=self._application, name="forecasts-page", daemon=True).start()
+            threading.Thread(target=self._prepare, name="forecasts-page", daemon=True).start()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI call."""
@@ -33,3 +36,11 @@ class ForecastsPage:
                 from tracked_kedro.pages.app import application
 
                 self._built = application()
+
+    def _prepare(self) -> None:
+        """Read what is asked for first, so that the first person does not wait for it."""
+        self._application()
+        try:
+            self._built.state.stored.read_newest()
+        except Exception:
+            log.warning("The forecasts could not be read ahead of the first request", exc_info=True)

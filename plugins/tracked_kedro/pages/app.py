@@ -39,7 +39,7 @@ def application() -> FastAPI:
     app = FastAPI(title="Forecasts", docs_url=None, redoc_url=None, openapi_url=None)
     folder = tempfile.mkdtemp(prefix="forecasts-page-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    stored = Stored(Files(Path(folder)))
+    stored = app.state.stored = Stored(Files(Path(folder)))
     app.add_exception_handler(HTTPException, _answer_refused)
     app.add_exception_handler(NotStoredError, _answer_missing)
     app.middleware("http")(_guarded)

@@ -12,12 +12,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
 from tracked_kedro import names
+from tracked_kedro.errors import UnavailableError, classified
 from tracked_kedro.month import month_before
 from tracked_kedro.pages.kept import Files, Fresh
 
@@ -133,12 +134,12 @@ class Stored:
 
     def version(self, experiment: str, alias: str) -> Version | None:
         """Version of the experiment's registered model that has the alias; None where there is none."""
-        from mlflow.exceptions import MlflowException, RestException
+        from mlflow.exceptions import MlflowException
 
         def ask() -> Version | None:
             try:
                 found = self._client.get_model_version_by_alias(experiment.replace("_", "-"), alias)
-            except (MlflowException, RestException) as error:
+            except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
@@ -149,6 +150,11 @@ class Stored:
     def overview(self, run: StoredRun) -> pl.DataFrame:
         """One row per series of the run."""
         return self._frames.get((run.run_id, run.version), lambda: pl.read_parquet(self._file(run, OVERVIEW)))
+
+    def read_newest(self) -> None:
+        """Keep the newest overview of each experiment."""
+        for experiment in self.experiments():
+            self.overview(self.runs(experiment)[0])
 
     def forecasts(self, run: StoredRun, series: str | None = None) -> pl.DataFrame:
         """Held-out and ahead forecasts of one series, or of all."""
@@ -212,16 +218,12 @@ class Stored:
 
             try:
                 return self._client.download_artifacts(run_id, path, folder)
-            except (MlflowException, FileNotFoundError, OSError) as error:
-                if isinstance(error, ConnectionError) or _is_down(error):
+            except (MlflowException, OSError) as error:
+                if isinstance(classified(error), UnavailableError):
                     raise
                 raise NotStoredError(f"Run {run_id} has no {path}") from error
 
         return download
-
-
-def _is_down(error: BaseException) -> bool:
-    return "Max retries exceeded" in str(error) or "timed out" in str(error)
 
 
 def _stored(run: Any) -> StoredRun:
@@ -232,6 +234,4 @@ def _stored(run: Any) -> StoredRun:
 
 
 def _month_of(milliseconds: int) -> str:
-    from datetime import UTC, datetime
-
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m}"
