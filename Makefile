@@ -11,6 +11,8 @@ PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 VAR ?= $(CURDIR)/var
 DAG ?= climate_brazil
+MODEL ?= $(subst _,-,$(DAG))
+PORT ?= 5001
 
 # The embedded default: Airflow and MLflow in SQLite, everything under var/.
 export RETRAINING_VAR := $(abspath $(VAR))
@@ -35,9 +37,30 @@ retrain: $(PREPARED) ## Run the monthly retraining once (DAG= SERIES= CUTOFF= ST
 	  $(if $(MOVIES),--set "movies=$(if $(findstring ://,$(MOVIES)),$(MOVIES),$(abspath $(MOVIES)))") \
 	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
 
+.PHONY: replay
+replay: $(PREPARED) ## Retrain consecutive months one after the other, without Airflow (MONTHS=3 CUTOFF= STATIONS=)
+	@python -m retraining replay --pipeline "$(DAG)" --months "$(or $(MONTHS),3)" $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") \
+	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
+
 .PHONY: ui
 ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
 	@python -m retraining ui
+
+.PHONY: serve
+serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=climate-brazil/7: that version; PORT=5001)
+	@python -m retraining serve --model "$(MODEL)" --port "$(PORT)"
+
+.PHONY: forecast
+forecast: $(PREPARED) ## Write the champion's forecasts as Parquet (MODEL=climate-brazil/7: that version's)
+	@cd kedro_project && kedro run --pipelines forecast --params "climate_brazil.forecast_with=$(MODEL)"
+
+.PHONY: models
+models: $(PREPARED) ## Show the versions, aliases and history of a registered model (MODEL=)
+	@python -m retraining models --model "$(MODEL)"
+
+.PHONY: rollback
+rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version> MODEL= WHY=)
+	@python -m retraining rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
 
 .PHONY: native
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C

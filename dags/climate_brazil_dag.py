@@ -275,18 +275,18 @@ with DAG(
         nodes=["compare"],
         **KEDRO,
     )
-    report = tasks.RunNodes(
-        task_id="report",
-        doc_md="Report on all series of the run.",
-        trigger_rule="all_done_min_one_success",
-        nodes=["report"],
-        **KEDRO,
-    )
     register = tasks.RunNodes(
         task_id="register",
         doc_md="Register the model of this run as a new version, alias `challenger`.",
         nodes=["register"],
         xcom="climate_brazil_challenger",
+        **KEDRO,
+    )
+    report = tasks.RunNodes(
+        task_id="report",
+        doc_md="Report on all series of the run.",
+        trigger_rule="all_done_min_one_success",
+        nodes=["report"],
         **KEDRO,
     )
     decide = tasks.RunNodes(
@@ -330,10 +330,11 @@ with DAG(
     process_datasets >> compare
     series >> compare
     train_test_split >> compare
+    compare >> register
+    compare >> report
     process_datasets >> report
     series >> report
     train_test_split >> report
-    compare >> register
     compare >> decide
     register >> decide
     decide >> promote

@@ -1,6 +1,5 @@
 """Where files are: each resolver for each way a deployment may be set up."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -33,20 +32,6 @@ def test_each_run_has_a_folder(var: Path, key: str | None, last: str) -> None:
 def test_data_may_lie_in_an_object_store(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETRAINING_DATA", "s3://bucket/data/")
     assert locations.run_folder("climate_brazil", "a") == "s3://bucket/data/climate_brazil/a"
-    assert (
-        locations.newest_run("climate_brazil", "posteriors", None) == "s3://bucket/data/climate_brazil/kedro/posteriors"
-    )
-
-
-def test_the_newest_run_is_the_one_that_wrote_last(var: Path) -> None:
-    assert locations.newest_run("p", "posteriors", None) == f"{var}/data/p/kedro/posteriors"
-    for name, when in (("old", 1000), ("new", 3000), ("kedro", 2000)):
-        folder = var / "data" / "p" / name / "posteriors"
-        folder.mkdir(parents=True)
-        os.utime(folder, (when, when))
-    (var / "data" / "p" / "newer_without_posteriors").mkdir()
-    assert locations.newest_run("p", "posteriors", None) == f"{var}/data/p/new/posteriors"
-    assert locations.newest_run("p", "posteriors", "old") == f"{var}/data/p/old/posteriors"
 
 
 def test_a_folder_of_stations_is_read_as_it_is(
@@ -106,7 +91,6 @@ def test_artifacts_of_the_embedded_store_lie_under_var(var: Path, monkeypatch: p
 def test_configuration_can_use_every_resolver() -> None:
     assert set(locations.RESOLVERS) == {
         "artifact_location",
-        "newest_run",
         "raw_inputs",
         "refresh_folder",
         "run_folder",

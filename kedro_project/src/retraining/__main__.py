@@ -1,4 +1,4 @@
-"""Commands behind the Makefile: `python -m retraining prepare | retrain | ui | native | render-dags`."""
+"""Commands behind the Makefile: `python -m retraining retrain | ui | serve | rollback | …`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def retrain(dag: str, settings: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@click.option("--pipeline", default="climate_brazil", show_default=True, help="Pipeline to run.")
+@click.option("--months", default=3, show_default=True, type=click.IntRange(1, 120), help="How many months.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Parameter of the runs; repeatable.")
+def replay(pipeline: str, months: int, settings: tuple[str, ...]) -> None:
+    """Retrain consecutive months, one after the other, without Airflow."""
+    from retraining.commands.replay import replay as run
+
+    raise SystemExit(run(PROJECT, pipeline, months, settings))
+
+
+@cli.command()
 def ui() -> None:
     """Serve Airflow's and MLflow's web pages on loopback until Ctrl-C."""
     from retraining.commands.ui import serve
@@ -43,6 +54,38 @@ def native() -> None:
     from retraining.commands.native import serve
 
     raise SystemExit(serve())
+
+
+@cli.command()
+@click.option("--model", default="climate-brazil", show_default=True, metavar="NAME[/VERSION]", help="What to serve.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5001, show_default=True, help="Port to listen on.")
+@click.option("--wait", is_flag=True, help="Without a version, answer 503 until there is one.")
+def serve(model: str, host: str, port: int, wait: bool) -> None:
+    """Serve a registered model's champion, or one version of it, with MLflow's scorer."""
+    from retraining.commands.serve import serve as run
+
+    run(model, host, port, wait)
+
+
+@cli.command()
+@click.option("--model", default="climate-brazil", show_default=True, help="Registered model.")
+@click.option("--to", type=int, help="Version to make champion; the previous champion by default.")
+@click.option("--why", default="", help="Kept with the version and in the history.")
+def rollback(model: str, to: int | None, why: str) -> None:
+    """Make an earlier version champion again."""
+    from retraining.commands.models import rollback as run
+
+    run(model, to, why)
+
+
+@cli.command()
+@click.option("--model", default="climate-brazil", show_default=True, help="Registered model.")
+def models(model: str) -> None:
+    """Show a registered model's versions, aliases and history."""
+    from retraining.commands.models import show
+
+    show(model)
 
 
 @cli.command()

@@ -92,6 +92,9 @@ class Monitoring(Parameters):
         return value
 
 
+#: A registered model's champion (`name`), one version of it (`name/7`) or what another alias names (`name@alias`).
+REFERENCE = r"^[\w.-]+(/[1-9]\d*|@[\w.-]+)?$"
+
 #: Reference of a rule that compares with the version that is served now.
 CHAMPION = "champion"
 
@@ -172,6 +175,7 @@ class ClimateBrazil(Parameters):
     history_start: FirstOfMonth | None = date(1961, 1, 1)
     testing_window: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
     n_ahead: Annotated[int, Field(strict=True, ge=1, le=600)] = 12
+    forecast_with: Annotated[str, Field(pattern=REFERENCE)] = "climate-brazil"
     seed: Annotated[int, Field(strict=True, ge=0)] = 20191001
     min_years_own_slope: Annotated[int, Field(strict=True, ge=0, le=1000)] = 100
     audit_series: Annotated[int, Field(strict=True, ge=0, le=100)] = 0

@@ -40,16 +40,6 @@ def _data_root() -> str:
     return (root or str(var_folder() / "data")).rstrip("/")
 
 
-def newest_run(pipeline: str, part: str, run_key: str | None) -> str:
-    """Folder `part` of one run, or of the run that wrote it last where no run is named."""
-    if run_key is None and "://" not in run_folder(pipeline, None):
-        parts = Path(run_folder(pipeline, None)).parent.glob(f"*/{part}")
-        newest = max(parts, key=lambda path: path.stat().st_mtime, default=None)
-        if newest is not None:
-            return str(newest)
-    return f"{run_folder(pipeline, run_key)}/{part}"
-
-
 def sample_folder() -> Path:
     """Folder of the simulated sample stations."""
     return var_folder() / "sample" / "stations"
@@ -105,7 +95,6 @@ def artifact_location(experiment: str) -> str | None:
 
 RESOLVERS = {
     "artifact_location": artifact_location,
-    "newest_run": newest_run,
     "raw_inputs": raw_inputs,
     "refresh_folder": refresh_folder,
     "run_folder": run_folder,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
+
+from retraining.config import REFERENCE
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +89,11 @@ class Registry:
         found = self.client.search_model_versions(f"name = '{self.model}' AND run_id = '{run_id}'")
         return sorted(found, key=lambda version: int(version.version), reverse=True)
 
+    def versions(self) -> list[ModelVersion]:
+        """All versions, the newest first."""
+        found = self.client.search_model_versions(f"name = '{self.model}'")
+        return sorted(found, key=lambda version: int(version.version), reverse=True)
+
     def champions(self) -> list[int]:
         """Numbers of all versions that ever were champion, in order."""
         return sorted({event.version for event in self.history()})
@@ -146,18 +154,18 @@ class Registry:
         self._move(number, current, "promoted", by, why)
         return True
 
-    def rollback(self, to: int | None, by: str, why: str) -> tuple[int, int]:
-        """Make an earlier version champion again: `previous`, or the version named.
+    def rollback(self, to: int | None, by: str, why: str) -> tuple[int | None, int]:
+        """Make `previous` champion again, or by hand any version that is named.
 
         Returns:
-            The champion before and the champion now.
+            The champion before, None where there was none, and the champion now.
 
         Raises:
             RegistryError: there is no such version, or it is the champion.
         """
         aliases = self.aliases()
         current, target = aliases.get(CHAMPION), to if to is not None else aliases.get(PREVIOUS)
-        if current is None:
+        if target is None and current is None:
             raise RegistryError(f"{self.model} has no champion, so that there is nothing to roll back")
         if target is None:
             raise RegistryError(f"{self.model} has no previous champion; name a version with TO=<version>")
@@ -180,6 +188,21 @@ class Registry:
             self.client.set_registered_model_alias(self.model, PREVIOUS, str(current))
         self.client.set_registered_model_alias(self.model, CHAMPION, str(number))
         log.info("%s version %d is champion (%s by %s: %s)", self.model, number, action, by, why)
+
+
+def parse_reference(text: str) -> tuple[str, str]:
+    """`climate-brazil` (its champion), `climate-brazil/7` or `climate-brazil@previous` as (model, version or alias).
+
+    Raises:
+        RegistryError: it is none of these.
+    """
+    if not re.match(REFERENCE, text):
+        raise RegistryError(
+            f"{text!r} names no version; write climate-brazil (the champion), climate-brazil/7 or "
+            "climate-brazil@previous"
+        )
+    model, _, version = text.replace("@", "/").partition("/")
+    return model, version or CHAMPION
 
 
 def _words(reference: str) -> str:

@@ -39,11 +39,8 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
     blocks = dag_blocks(project)
     if dag not in blocks:
         raise click.ClickException(f"There is no DAG {dag!r}; known are {', '.join(sorted(blocks))}")
-    specs, targets = blocks[dag]["params"], blocks[dag]["kedro_parameters"]
-    conf = dict(_setting(text, specs) for text in texts)
-    runtime_params = OmegaConf.create({"use_mlflow": False, "run_key": "cutoff"})
-    for name in conf.keys() & targets.keys() - {"use_mlflow"}:
-        OmegaConf.update(runtime_params, targets[name], conf[name])
+    conf = dict(_setting(text, blocks[dag]["params"]) for text in texts)
+    runtime_params = {**kedro_parameters(blocks[dag], conf), "use_mlflow": False, "run_key": "cutoff"}
     cutoff_pipeline = f"{dag}_cutoff"
     # What goes wrong is said once, below.
     for name in ("kedro", "kedro.runner", "retraining"):
@@ -51,14 +48,14 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
     try:
         with KedroSession.create(
             project_path=project,
-            runtime_params=cast("dict[str, Any]", OmegaConf.to_container(runtime_params)),
+            runtime_params=runtime_params,
             save_on_close=False,
         ) as session:
             if cutoff_pipeline not in pipelines:
                 session.load_context()  # type: ignore[attr-defined]  # checks the parameters
             else:
                 outputs = session.run(pipeline_names=[cutoff_pipeline])  # type: ignore[call-arg]
-                cutoff = next(iter(outputs.values())).load()
+                [cutoff] = [dataset.load() for name, dataset in outputs.items() if name.endswith("_cutoff")]
                 if "cutoff" not in conf:
                     click.echo(
                         f"Cutoff {cutoff}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)"
@@ -67,6 +64,14 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     return conf
+
+
+def kedro_parameters(block: dict[str, Any], conf: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a DAG run under their Kedro names, nested, as a Kedro session takes them."""
+    parameters = OmegaConf.create({})
+    for name in conf.keys() & block["kedro_parameters"].keys():
+        OmegaConf.update(parameters, block["kedro_parameters"][name], conf[name])
+    return cast("dict[str, Any]", OmegaConf.to_container(parameters))
 
 
 def _setting(text: str, specs: dict[str, Any]) -> tuple[str, Any]:

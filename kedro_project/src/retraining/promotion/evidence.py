@@ -71,6 +71,7 @@ class Version:
         file: content of one of the files that the candidate had, by name.
     """
 
+    model: str
     number: int
     run_id: str
     evidence: Evidence

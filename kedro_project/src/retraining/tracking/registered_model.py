@@ -13,14 +13,14 @@ from typing import Any
 
 import fsspec
 import mlflow
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from retraining.promotion.evidence import Candidate, Evidence, Version
 from retraining.pyfunc.packaging import model_digest, write_model
-from retraining.registry import CHAMPION, Registry
+from retraining.registry import CHAMPION, Registry, RegistryError, parse_reference
 from retraining.tracking.run_facts import git_tags
 
 log = logging.getLogger(__name__)
@@ -126,6 +126,7 @@ def read_version(version: ModelVersion) -> Version:
     source = version.source
     evidence = Evidence.model_validate_json(_content(source, EVIDENCE_FILE))
     return Version(
+        model=version.name,
         number=int(version.version),
         run_id=version.run_id,
         evidence=evidence,
@@ -139,6 +140,34 @@ def _content(source: str, path: str) -> bytes:
         # Not download_artifacts: it lists the folder first, a request or two more.
         get_artifact_repository(source)._download_file(path, str(local))
         return local.read_bytes()
+
+
+class MlflowVersionDataset(AbstractDataset[None, Version]):
+    """A version of a registered model by reference: `climate-brazil` (its champion), `climate-brazil/7`."""
+
+    def __init__(self, reference: str) -> None:
+        self._model, self._version = parse_reference(reference)
+        self._logging_activated = True
+
+    def load(self) -> Version:
+        """Read it.
+
+        Raises:
+            DatasetError: tracking is off, or there is no such version.
+        """
+        if not self._logging_activated:
+            raise DatasetError(f"use_mlflow is false, and {self._model} is kept by the tracking server: switch it on")
+        try:
+            return read_version(Registry(self._model).version(self._version))
+        except RegistryError as error:
+            raise DatasetError(str(error)) from error
+
+    def save(self, data: None) -> None:
+        """Versions are made by `register`."""
+        raise NotImplementedError("versions are read, never written")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model": self._model, "version": self._version}
 
 
 class MlflowChampionsDataset(AbstractDataset[None, dict[int, Callable[[], Version]]]):

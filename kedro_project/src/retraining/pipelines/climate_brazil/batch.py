@@ -1,26 +1,24 @@
-"""Pipeline `forecast`: forecasts of all series from stored posteriors, without training."""
+"""Pipeline `forecast`: forecasts of all series by a version of the registered model, without training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import polars as pl
 
-from retraining.pipelines.climate_brazil.errors import BadInputError
 from retraining.pipelines.climate_brazil.frames import forecast_frame
-from retraining.structural import Posterior
+from retraining.pipelines.climate_brazil.version_nodes import POSTERIORS
+from retraining.promotion.evidence import Version
+from retraining.structural import Fleet
 
 
-def batch_forecast(posteriors: Mapping[str, Callable[[], Posterior]], n_ahead: int) -> pl.DataFrame:
-    """Forecast every stored posterior `n_ahead` months ahead: (series, date, mean, low_80, high_80, q10, q50, q90), °C.
+def batch_forecast(version: Version, n_ahead: int) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Forecast every series `n_ahead` months ahead.
 
-    Raises:
-        BadInputError: there is no posterior to forecast from.
+    Returns:
+        (series, date, mean, low_80, high_80, q10, q50, q90) in °C, and tags of the run: which version it was.
     """
-    if not posteriors:
-        raise BadInputError("No stored posteriors; train first: `make retrain` or `kedro run --pipelines train`")
+    fleet = Fleet(version.file(POSTERIORS))
     frames = [
-        forecast_frame(load().forecast(n_ahead)).insert_column(0, pl.lit(series).alias("series"))
-        for series, load in sorted(posteriors.items())
+        forecast_frame(fleet.posterior(series).forecast(n_ahead)).insert_column(0, pl.lit(series).alias("series"))
+        for series in fleet.ids
     ]
-    return pl.concat(frames)
+    return pl.concat(frames), {"model_version": f"{version.model}/{version.number}"}

@@ -46,9 +46,15 @@ def shared_crps(own: pl.DataFrame, champions: pl.DataFrame, trained: Sequence[st
     return {
         "challenger": float(normal_crps(both["mean"].to_numpy(), both["sd"].to_numpy(), actual).mean()),
         "champion": float(normal_crps(both["mean_champion"].to_numpy(), both["sd_champion"].to_numpy(), actual).mean()),
-        "cases": both["date"].n_unique(),
+        # Of a series; they hold out different months where their newest observations differ.
+        "cases": _median(both, trained),
         "unit": "months",
     }
+
+
+def _median(both: pl.DataFrame, trained: Sequence[str]) -> int:
+    counts = dict(both.group_by("series").len().iter_rows())
+    return int(np.median([counts.get(series, 0) for series in trained]))
 
 
 def passes_gate(row: Mapping[str, Any], inference: InferenceConfig) -> bool:

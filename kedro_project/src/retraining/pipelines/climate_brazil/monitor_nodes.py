@@ -24,7 +24,7 @@ def monitor(
     ledger: pl.DataFrame | None,
     months: Mapping[str, Any],
     monitoring: Monitoring,
-) -> tuple[pl.DataFrame, dict[str, Any], dict[str, dict[str, float]]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any], dict[str, dict[str, float]]]:
     """Score what earlier champions had forecast for the months that have been observed since.
 
     Args:
@@ -35,7 +35,7 @@ def monitor(
         monitoring: the bands.
 
     Returns:
-        The ledger; {"degraded": {series: reason}, "realised": scores by series}; metrics of the run.
+        The ledger; its scores by series and horizon; {"degraded": {series: reason}}; metrics of the run.
     """
     cutoff = date.fromisoformat(months["cutoff"])
     known = pl.DataFrame(schema=realised.SCHEMA) if ledger is None else ledger
@@ -50,10 +50,8 @@ def monitor(
     reasons = realised.degraded(past, cutoff, monitoring)
     for series, reason in reasons.items():
         log.warning("%s is degraded: %s", series, reason)
-    by_series = {row.pop("series"): row for row in realised.scores(past, ["series"]).to_dicts()}
-    metrics = {"n_degraded": float(len(reasons)), **_metrics(past)}
-    logged = {key: {"value": round(value, DECIMALS), "step": 0} for key, value in metrics.items()}
-    return known, {"degraded": reasons, "realised": by_series}, logged
+    logged = {key: {"value": round(value, DECIMALS), "step": 0} for key, value in _metrics(past).items()}
+    return known, realised.scores(past, ["series", "horizon"]), {"degraded": reasons}, logged
 
 
 def _metrics(past: pl.DataFrame) -> dict[str, float]:

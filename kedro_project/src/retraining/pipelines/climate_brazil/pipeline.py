@@ -160,7 +160,7 @@ def monitoring() -> Pipeline:
             _node(
                 monitor_nodes.monitor,
                 ["training_table", "champions", "past_ledger", "months", "params:monitoring"],
-                ["ledger", "monitored", "realised_metrics"],
+                ["ledger", "realised_scores", "monitored", "realised_metrics"],
                 "monitor",
             )
         ]
@@ -183,11 +183,15 @@ def reporting() -> Pipeline:
                 [*_named("forecasts", "overview"), f"{NAME}_evidence", f"{NAME}_model_files"],
                 name="compare",
             ),
-            _node(
+            node(
                 report_nodes.report,
-                ["series_results", "series_ids", "entries", "quarantine", "months", "stations_origin"],
-                ["pooled_metrics", "report_table", "report_html", "report_text"],
-                "report",
+                [
+                    *_named("series_results", "series_ids", "entries", "quarantine", "months", "stations_origin"),
+                    *_named("overview"),
+                    f"{NAME}_evidence",
+                ],
+                _named("pooled_metrics", "report_table", "report_html", "report_text"),
+                name="report",
             ),
         ]
     )
@@ -208,10 +212,9 @@ def auditing() -> Pipeline:
 
 
 def forecast() -> Pipeline:
-    """Batch forecasts from stored posteriors."""
-    return pipeline(
-        [_node(batch.batch_forecast, ["stored_posteriors", "params:n_ahead"], ["batch_forecasts"], "batch_forecast")]
-    )
+    """Batch forecasts by the champion, or another version of the registered model."""
+    inputs, outputs = ["forecasting_version", "params:n_ahead"], ["batch_forecasts", "batch_tags"]
+    return pipeline([_node(batch.batch_forecast, inputs, outputs, "batch_forecast")])
 
 
 def climate_brazil() -> Pipeline:

@@ -35,8 +35,13 @@ def report_html(
     months: Mapping[str, Any],
     simulated: bool,
     context: Mapping[str, Any],
+    watched: Sequence[Mapping[str, str]] = (),
+    changes: Sequence[str] = (),
 ) -> str:
     """A self-contained page; ``context`` (name → value: run ids, versions, …) is listed at its end.
+
+    ``watched`` are the series that deserve attention (see ``watch_list``), ``changes`` sentences on what changed since
+    the champion was trained.
 
     ``quarantine`` has the columns series, label, file and reason; ``months`` has cutoff ("2019-11-01"), month
     ("2019-10") and newest_observation.
@@ -52,6 +57,8 @@ def report_html(
         rows=rows,
         failed=_failed(scores),
         quarantined=quarantine.to_dicts(),
+        watched=watched,
+        changes=changes,
         month=_month_name(months["month"]),
         cutoff=months["cutoff"],
         newest=_month_name(months.get("newest_observation")),
@@ -67,6 +74,7 @@ def report_text(
     quarantine: pl.DataFrame,
     months: Mapping[str, Any],
     simulated: bool,
+    watched: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """The same as a table for the terminal, at most ``TEXT_WIDTH`` columns, without a final newline."""
     finished = finished_scores(scores)
@@ -93,9 +101,21 @@ def report_text(
     notes += verdict(pooled)
     notes += [f"failed: {s['label']}: {s['reason'] or 'no reason recorded'}" for s in _failed(scores)]
     notes += [f"quarantined: {q['label'] or q['file']}: {q['reason']}" for q in quarantine.to_dicts()]
+    notes += [f"{w['what']}: {w['label']}: {w['reason']}" for w in watched]
     for note in notes:
         lines += textwrap.wrap(plain(note), TEXT_WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
+
+
+def watch_list(overview: pl.DataFrame) -> list[dict[str, str]]:
+    """Series that are degraded, stale or carried over: label, what, reason."""
+    found = []
+    for row in overview.filter(pl.col("degraded") | pl.col("stale")).iter_rows(named=True):
+        words = [row["status"].replace("_", " ")] if row["status"] == "carried_over" else []
+        words += ["degraded"] if row["degraded"] else []
+        words += ["stale"] if row["stale"] and not words else []
+        found.append({"label": row["label"], "what": ", ".join(words), "reason": row["reason"] or "—"})
+    return found
 
 
 def verdict(pooled: Mapping[str, float]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from retraining.pipelines.climate_brazil.report import report_html, report_text
+from retraining.pipelines.climate_brazil.report import report_html, report_text, watch_list
 from retraining.pipelines.climate_brazil.scores import DECIMALS, pooled_scores, report_frame
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,20 @@ def report(
     quarantine: pl.DataFrame,
     months: Mapping[str, Any],
     origin: Mapping[str, Any],
+    seen: pl.DataFrame,
+    evidence: Mapping[str, Any],
 ) -> tuple[dict[str, dict[str, float]], pl.DataFrame, str, str]:
     """Report on all series of the run.
+
+    Args:
+        results: row of each series that was trained, read when called.
+        series_ids: of the run.
+        entries: label and file of each series.
+        quarantine: the stations that were set aside.
+        months: of the run.
+        origin: where the station files come from.
+        seen: the overview (`overview.SCHEMA`).
+        evidence: with its remarks on what changed since the champion.
 
     Returns:
         Metrics for MLflow, the table, the HTML page and the text.
@@ -31,10 +43,12 @@ def report(
     pooled = pooled_scores(scores)
     pooled["n_quarantined"] = float(len(quarantine))
     simulated = bool(origin["simulated"])
-    text = report_text(scores, pooled, quarantine, months, simulated)
+    watched = watch_list(seen)
+    pooled |= {"n_degraded": float(seen["degraded"].sum()), "n_stale": float(seen["stale"].sum())}
+    text = report_text(scores, pooled, quarantine, months, simulated, watched)
     log.info("Report of %s\n%s", months["month"], text)
     context = {"pipeline": "climate_brazil", "data_source": origin["origin"]}
-    html = report_html(scores, pooled, quarantine, months, simulated, context)
+    html = report_html(scores, pooled, quarantine, months, simulated, context, watched, evidence["remarks"])
     metrics = {key: {"value": round(float(value), DECIMALS), "step": 0} for key, value in pooled.items()}
     return metrics, report_frame(scores), html, text
 
