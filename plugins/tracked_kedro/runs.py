@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tracked_kedro.names import (
@@ -21,6 +23,7 @@ from tracked_kedro.names import (
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+_EXPERIMENT = "MLFLOW_EXPERIMENT_ID"
 
 # A call that raced with ours shows its run within this time.
 _SETTLE_SECONDS = 0.5
@@ -134,14 +137,29 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
 
     def resumed() -> None:
         try:
-            if run_id is not None:
-                import mlflow
+            if run_id is None:
+                outcome.set_result(work())
+                return
+            import mlflow
 
-                mlflow.start_run(run_id=run_id)
-            outcome.set_result(work())
+            with _experiment(mlflow.start_run(run_id=run_id).info.experiment_id):
+                outcome.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             outcome.set_exception(error)
 
     # A daemon, and no executor that is waited for: the task's time-out, a signal to the main thread, must end it.
     threading.Thread(target=resumed, name="kedro", daemon=True).start()
     return outcome.result()
+
+
+@contextmanager
+def _experiment(experiment_id: str) -> Iterator[None]:
+    """Where a run goes that a node nests in the parent; MLflow would put it into its experiment "Default"."""
+    before = os.environ.get(_EXPERIMENT)
+    os.environ[_EXPERIMENT] = experiment_id
+    try:
+        yield
+    finally:
+        os.environ.pop(_EXPERIMENT)
+        if before is not None:
+            os.environ[_EXPERIMENT] = before

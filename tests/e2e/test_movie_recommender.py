@@ -91,6 +91,6 @@ def test_the_real_stream(new_deployment: Callable, real_data: Path) -> None:
 def test_a_missing_stream_is_refused_before_work_starts(new_deployment: Callable, tmp_path: Path) -> None:
     done = retrain(new_deployment(), f"movies={tmp_path / 'absent.csv'}")
     assert done.returncode == 1
-    assert "absent.csv is not there; name a file or folder with MOVIES=" in done.stderr
+    assert "absent.csv is not there; name a file or folder with MOVIES=" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert "task open_run" not in done.stdout

@@ -14,6 +14,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
 from omegaconf import OmegaConf
 
 
@@ -63,6 +64,14 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str]) -> dict[str, Any
                 conf["cutoff"] = cutoff
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    except DatasetError as error:
+        # What a dataset finds wrong with its input comes wrapped, by the dataset and by the catalog.
+        cause: BaseException | None = error
+        while isinstance(cause, DatasetError):
+            cause = cause.__cause__
+        if not isinstance(cause, ValueError):
+            raise
+        raise click.ClickException(str(cause)) from error
     return conf
 
 
