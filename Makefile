@@ -63,12 +63,24 @@ rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version>
 	@python -m retraining rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
 
 .PHONY: native
-native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C
-	@python -m retraining native
+native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C (WORKERS=2: Celery)
+	@python -m retraining native $(if $(WORKERS),--workers "$(WORKERS)")
 
 .PHONY: reconcile
 reconcile: $(PREPARED) ## End MLflow runs that were left open by a DAG run that is over or gone
 	@python -W ignore -m tracked_kedro.reconciliation
+
+.PHONY: backup
+backup: $(INSTALLED) ## Back the stack up into one file, while it works (FILE=)
+	@python -m retraining backup $(if $(FILE),--file "$(FILE)")
+
+.PHONY: restore
+restore: $(INSTALLED) ## Restore an empty, stopped stack from a backup (FILE=, FORCE=1 replaces what is there)
+	@python -m retraining restore --file "$(or $(FILE),$(error name the backup with FILE=))" $(if $(FORCE),--force)
+
+.PHONY: reproduce
+reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id>)
+	@python -m retraining reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force)
 
 .PHONY: data
 data: $(PREPARED) ## Fetch the station files from the configured source (STATIONS=<address>)
@@ -137,7 +149,7 @@ test: $(PREPARED) ## Run the test suite
 test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)
 	@pytest --no-cov tests/compose
 
-BENCHMARKS := inference accuracy agreement dag_import tracked dagrun fleet kafka_stream recommender forecasts_page
+BENCHMARKS := inference accuracy agreement dag_import tracked dagrun celery fleet kafka_stream recommender forecasts_page
 BENCH ?= $(BENCHMARKS)
 
 .PHONY: bench

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 def deployment_environment(var: Path) -> dict[str, str]:
@@ -59,3 +61,15 @@ def write_station(tmp_path: Path) -> Callable[..., Path]:
         return target
 
     return write
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A real Chromium; the test is skipped where it is absent."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs a browser, and {CHROMIUM} is absent (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()

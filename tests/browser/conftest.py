@@ -1,4 +1,4 @@
-"""A running `python -m retraining ui` with stores of its own, and a real Chromium."""
+"""A running `python -m retraining ui` with stores of its own."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @dataclass
@@ -72,14 +69,3 @@ def start_ui(var: Path) -> Iterator[Callable[[Mapping[str, str]], Pages]]:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             process.wait(30)
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs a browser, and {CHROMIUM} is absent (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()

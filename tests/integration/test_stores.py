@@ -1,34 +1,29 @@
-"""The stores that `native.started` starts: Postgres, S3 and an authenticated MLflow server, as processes."""
+"""The stores of `make native`: Postgres, S3 and an authenticated MLflow server, as processes."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import signal
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import mlflow
 import psutil
 import psycopg2
 import pytest
+from botocore.exceptions import ClientError
 from mlflow.tracking import MlflowClient
+from tests.integration.conftest import folder_for_postgres, stack_environment
 
 from retraining.native.errors import MissingPartError
+from retraining.native.ports import free_port, listens
 from retraining.native.stack import Stores, started_stores
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-
-
-@pytest.fixture
-def client(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
-    for name, value in stores.mlflow.client_environment().items():
-        monkeypatch.setenv(name, value)
-    mlflow.set_tracking_uri(stores.mlflow.address)
-    yield MlflowClient()
-    mlflow.set_tracking_uri(None)
 
 
 def test_an_artifact_goes_through_the_server_to_the_object_store_and_back(stores: Stores, client: MlflowClient):
@@ -48,6 +43,19 @@ def test_a_wrong_password_is_refused(stores: Stores):
     request.add_header("Authorization", "Basic YWRtaW46cGFzc3dvcmQxMjM0")  # admin:password1234, MLflow's old default
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(request, timeout=10)
+
+
+def test_a_request_under_another_hosts_name_is_refused(stores: Stores):
+    request = urllib.request.Request(f"{stores.mlflow.address}/", headers={"Host": "mlflow.attacker.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=10)
+
+
+def test_the_data_key_does_not_open_the_artifacts(stores: Stores):
+    stranger = replace(stores.artifacts, key=stores.data.key, secret=stores.data.secret).client()
+    for call in (stranger.list_objects_v2, stranger.head_bucket):
+        with pytest.raises(ClientError, match=r"403|Forbidden|AccessDenied|InvalidAccessKeyId"):
+            call(Bucket=stores.artifacts.bucket)
 
 
 def test_each_role_has_its_own_database_only(stores: Stores):
@@ -74,25 +82,52 @@ def test_no_secret_is_on_a_command_line_in_a_log_or_readable_by_others(stores: S
         assert (stores.logs.parent / name).stat().st_mode & 0o777 == 0o600
 
 
+def running(*words: str) -> list[str]:
+    """Command lines of this process's descendants that have one of these words in them."""
+    lines = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    return [line for line in lines if any(word in line for word in words)]
+
+
 def test_stopped_no_process_is_left_and_started_again_everything_is_there(monkeypatch: pytest.MonkeyPatch):
-    folder = Path(tempfile.mkdtemp(prefix="stores-"))
-    folder.chmod(0o711)
-    before = set(psutil.Process().children(recursive=True))
-    try:
-        for turn in ("first", "second"):
-            with started_stores(folder) as stores:
-                for name, value in stores.mlflow.client_environment().items():
-                    monkeypatch.setenv(name, value)
-                client = MlflowClient(stores.mlflow.address)
-                if turn == "first":
-                    client.create_experiment("kept")
-                assert client.get_experiment_by_name("kept") is not None
-            left = set(psutil.Process().children(recursive=True)) - before
-            assert [process.cmdline() for process in left] == []
+    with folder_for_postgres() as folder:
+        try:
+            for turn in ("first", "second"):
+                with started_stores(folder) as stores:
+                    for name, value in stores.mlflow.client_environment().items():
+                        monkeypatch.setenv(name, value)
+                    client = MlflowClient(stores.mlflow.address)
+                    if turn == "first":
+                        client.create_experiment("kept")
+                    assert client.get_experiment_by_name("kept") is not None
+                    ours = (str(folder), str(stores.mlflow.port))
+                    assert len(running(*ours)) >= 4
+                assert running(*ours) == []
+                assert not listens(stores.postgres.port)
+        except MissingPartError as error:
+            pytest.skip(f"needs real stores: {error}")
         # The second start finds roles and databases there, and Postgres logs what fails in full.
         logs = [file.read_text(errors="replace") for file in (folder / "logs").iterdir()]
         assert not [value for value in stores.secrets.values().values() if any(value in text for text in logs)]
-    except MissingPartError as error:
-        pytest.skip(f"needs real stores: {error}")
-    finally:
-        shutil.rmtree(folder)
+
+
+def test_ctrl_c_while_it_starts_stops_what_has_started(monkeypatch: pytest.MonkeyPatch):
+    with folder_for_postgres() as folder:
+        ports = {"AIRFLOW_PORT": str(free_port()), "MLFLOW_PORT": str(free_port())}
+        environment = {**stack_environment(folder), "RETRAINING_VAR": str(folder), **ports}
+        command = [sys.executable, "-m", "retraining", "native"]
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        deadline = time.monotonic() + 90
+        while not (folder / "native" / "logs" / "mlflow.log").exists():
+            if process.poll() is not None and "is missing" in (said := process.communicate()[0]):
+                pytest.skip(f"needs the native stack: {said}")
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert len(family) >= 4
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        assert "All parts have ended" in said
+        assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]

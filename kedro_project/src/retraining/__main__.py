@@ -1,4 +1,4 @@
-"""Commands behind the Makefile: `python -m retraining retrain | ui | serve | rollback | …`."""
+"""Commands behind the Makefile: `python -m retraining --help` lists them."""
 
 from __future__ import annotations
 
@@ -49,11 +49,43 @@ def ui() -> None:
 
 
 @cli.command()
-def native() -> None:
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, help="Celery workers; none: the scheduler runs the tasks."
+)
+def native(workers: int) -> None:
     """Run the production stack as processes on loopback until Ctrl-C."""
     from retraining.commands.native import serve
 
-    raise SystemExit(serve())
+    raise SystemExit(serve(workers))
+
+
+@cli.command()
+@click.option("--file", "target", type=click.Path(path_type=Path), help="File to write.")
+def backup(target: Path | None) -> None:
+    """Back the stack up into one file, while it works."""
+    from retraining.commands.backup import make
+
+    make(target)
+
+
+@cli.command()
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="A backup.")
+@click.option("--force", is_flag=True, help="Replace a stack that is not empty.")
+def restore(file: Path, force: bool) -> None:
+    """Restore the stack from a backup."""
+    from retraining.commands.backup import bring_back
+
+    bring_back(file, force)
+
+
+@cli.command()
+@click.option("--run", required=True, help="Id of a finished parent run.")
+@click.option("--force", is_flag=True, help="Also where its code had uncommitted changes.")
+def reproduce(run: str, force: bool) -> None:
+    """Run a past run again beside the present, and tell the first difference."""
+    from retraining.commands.reproduce import compare
+
+    raise SystemExit(compare(run, force))
 
 
 @cli.command()

@@ -26,7 +26,8 @@ class StationIntake(NamedTuple):
 
     Attributes:
         report: outcome of bringing them up to date.
-        manifest: where they come from (`origin`), whether they are `simulated`, and their digests by name (`files`).
+        manifest: where they come from (`origin`), whether they are `simulated`, the Kedro `parameter` that would name
+            a folder of them, and their digests by name (`files`).
     """
 
     report: RefreshReport
@@ -40,10 +41,17 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         stations: folder or address of the station files, None for the default.
         source: URL pattern with {file} that feeds the default folder, None for none.
         entries: label and file of each series, by id.
+        parameter: Kedro parameter that names the folder of station files, for whoever runs it again.
     """
 
-    def __init__(self, stations: str | None, source: str | None, entries: Mapping[str, Mapping[str, str]]) -> None:
-        self._stations, self._source, self._entries = stations, source, entries
+    def __init__(
+        self,
+        stations: str | None,
+        source: str | None,
+        entries: Mapping[str, Mapping[str, str]],
+        parameter: str | None = None,
+    ) -> None:
+        self._stations, self._source, self._entries, self._parameter = stations, source, entries, parameter
 
     def load(self) -> StationIntake:
         """Bring the files up to date and keep them by content; with nothing else, write the simulated sample."""
@@ -60,7 +68,7 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         origin = "simulated sample" if simulated else public_url(source) if source else str(folder)
         kept = RawInputs(raw_inputs())
         files = {path.name: kept.keep(path.read_bytes()) for path in sorted(folder.glob(f"*{STATION_SUFFIX}"))}
-        return {"origin": origin, "simulated": simulated, "files": files}
+        return {"origin": origin, "simulated": simulated, "parameter": self._parameter, "files": files}
 
     def save(self, data: None) -> None:
         """The source is read, never written."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from retraining.backup.place import RUNNING, variables_of
 from retraining.commands.locks import NATIVE, only_one
 from retraining.locations import var_folder
 from retraining.native import airflow, mlflow_server, secrets
@@ -17,8 +20,11 @@ from retraining.native.ports import wanted_port
 from retraining.native.stack import Stack, started_stack
 
 
-def serve() -> int:
+def serve(workers: int = 0) -> int:
     """Run the stack on `<var>/native` until a signal comes.
+
+    Args:
+        workers: how many Celery workers run the tasks; none means that the scheduler runs them.
 
     Returns:
         Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part is missing, did not start or ended by itself.
@@ -34,9 +40,8 @@ def serve() -> int:
         click.echo(f"Starting Postgres, S3 stores, MLflow and Airflow on {folder} ...")
         begin = time.monotonic()
         try:
-            with started_stack(
-                folder, os.environ, wanted_port("AIRFLOW_PORT", 8080), wanted_port("MLFLOW_PORT", 5050)
-            ) as parts:
+            ports = wanted_port("AIRFLOW_PORT", 8080), wanted_port("MLFLOW_PORT", 5050)
+            with started_stack(folder, os.environ, *ports, workers) as parts, _told(folder, parts):
                 click.echo(_addresses(parts, is_new))
                 click.echo(f"Ready after {time.monotonic() - begin:.0f} s. Ctrl-C ends all; logs: {parts.stores.logs}")
                 while (problem := parts.ended()) is None:
@@ -48,6 +53,18 @@ def serve() -> int:
         except StackError as error:
             click.echo(f"{error}", err=True)
             return 1
+
+
+@contextlib.contextmanager
+def _told(folder: Path, parts: Stack) -> Iterator[None]:
+    """Tell other commands, such as `make backup`, where the stores of the running stack are."""
+    file = folder / RUNNING
+    lines = [f"{name}={value}" for name, value in variables_of(parts.stores).items()]
+    secrets.write_secret(file, "\n".join(lines) + "\n")
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -15,6 +15,7 @@ from retraining.native.mlflow_server import Mlflow
 from retraining.native.object_store import ObjectStore
 from retraining.native.ports import HOST, free_port
 from retraining.native.postgres import Postgres
+from retraining.native.redis import Redis
 from retraining.native.secrets import Secrets
 
 USER = "admin"
@@ -30,7 +31,11 @@ SERVICES: dict[str, list[str]] = {
 
 @dataclass(frozen=True)
 class Airflow:
-    """Airflow with LocalExecutor; tasks of the `prod` environment, which keeps data between tasks in S3."""
+    """Airflow's services; tasks of the `prod` environment, which keeps data between tasks in S3.
+
+    Attributes:
+        redis: the broker of Celery workers; without one, the scheduler runs the tasks (LocalExecutor).
+    """
 
     home: Path
     secrets: Secrets
@@ -38,6 +43,7 @@ class Airflow:
     data: ObjectStore
     mlflow: Mlflow
     port: int = field(default_factory=free_port)
+    redis: Redis | None = None
 
     @property
     def address(self) -> str:
@@ -50,7 +56,6 @@ class Airflow:
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """What the services need, secrets included: tasks inherit MLflow's and the data store's, no others' keys."""
-        slots = str(max(2, os.cpu_count() or 2))
         return {
             **inherited,
             "AIRFLOW_HOME": str(self.home),
@@ -62,10 +67,8 @@ class Airflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets.airflow_jwt,
             "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.address}/execution/",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            **self._executor(inherited),
             "AIRFLOW__CORE__FERNET_KEY": self.secrets.airflow_fernet,
-            # One thread a task, so as many tasks as cores.
-            "AIRFLOW__CORE__PARALLELISM": inherited.get("AIRFLOW__CORE__PARALLELISM", slots),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.postgres.url(DATABASE),
             "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
             "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": f"s3://{self.data.bucket}/task-logs",
@@ -76,6 +79,21 @@ class Airflow:
             **self.data.client_environment(),
             **self.mlflow.client_environment(),
         }
+
+    def _executor(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        if self.redis is None:
+            # One thread a task, so as many tasks as cores.
+            slots = inherited.get("AIRFLOW__CORE__PARALLELISM") or str(max(2, os.cpu_count() or 2))
+            return {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor", "AIRFLOW__CORE__PARALLELISM": slots}
+        return {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW__CELERY__BROKER_URL": self.redis.url()}
+
+    def worker(self, name: str, environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+        """Command and environment of a Celery worker that shares no folder with the others, as on another machine."""
+        command = [*_AIRFLOW, "celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", "1"]
+        own = self.home.parent / name
+        own.mkdir(parents=True, exist_ok=True)
+        places = {"AIRFLOW_HOME": str(own / "airflow"), "RETRAINING_VAR": str(own), "RETRAINING_WORKER": name}
+        return [*command, "--skip-serve-logs"], {**environment, **places}
 
     def prepare(self, environment: Mapping[str, str], log: Path) -> None:
         """Make or upgrade its tables, and its user where there is none; may be repeated.

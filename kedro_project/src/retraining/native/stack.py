@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,7 @@ from retraining.native.mlflow_server import Mlflow
 from retraining.native.object_store import ObjectStore
 from retraining.native.ports import free_port
 from retraining.native.postgres import Postgres
+from retraining.native.redis import Redis
 from retraining.native.secrets import Secrets
 from retraining.native.supervisor import Supervisor
 
@@ -85,7 +87,11 @@ def started_stores(folder: Path) -> Iterator[Stores]:
 
 @contextlib.contextmanager
 def started_stack(
-    folder: Path, environment: Mapping[str, str], airflow_port: int | None = None, mlflow_port: int | None = None
+    folder: Path,
+    environment: Mapping[str, str],
+    airflow_port: int | None = None,
+    mlflow_port: int | None = None,
+    workers: int = 0,
 ) -> Iterator[Stack]:
     """The stores and Airflow's services, while the body runs.
 
@@ -94,27 +100,31 @@ def started_stack(
         environment: what the deployment gives to every process: paths, and what `defaults.env` says.
         airflow_port: loopback port of Airflow's pages and API; a free one by default.
         mlflow_port: loopback port of MLflow's pages and API; a free one by default.
+        workers: how many Celery workers run the tasks; none means that the scheduler runs them (LocalExecutor).
 
     Raises:
         StackError: as for `started_stores`.
     """
     with contextlib.ExitStack() as parts:
         kept, tracking = _open_stores(parts, folder.absolute(), mlflow_port or free_port())
-        airflow = Airflow(
-            folder.absolute() / "airflow",
-            kept.secrets,
-            kept.postgres,
-            kept.data,
-            kept.mlflow,
-            airflow_port or free_port(),
-        )
+        redis = Redis(folder.absolute() / "redis", kept.secrets) if workers else None
+        home, port = folder.absolute() / "airflow", airflow_port or free_port()
+        airflow = Airflow(home, kept.secrets, kept.postgres, kept.data, kept.mlflow, port, redis)
         settings = airflow.environment(environment)
         # MLflow makes its tables meanwhile.
         airflow.prepare(settings, kept.logs / "airflow-prepare.log")
+        running = [tracking]
+        if redis:
+            running.append(_launch(parts, {"redis": redis.command()}, _without_secrets_of_others(), kept.logs))
+            _wait(running[-1], "redis", redis.answers)
         services = _launch(parts, airflow.commands(), settings, kept.logs)
+        for name in (f"worker-{number + 1}" for number in range(workers)):
+            command, own = airflow.worker(name, settings)
+            running.append(_launch(parts, {name: command}, own, kept.logs))
+            _wait(running[-1], name, partial(_is_ready, running[-1].log_file(name)))
         _wait(tracking, "mlflow", kept.mlflow.answers)
         _wait(services, "Airflow services", airflow.answers)
-        yield Stack(kept, airflow, settings, (tracking, services))
+        yield Stack(kept, airflow, settings, (*running, services))
 
 
 def _open_stores(parts: contextlib.ExitStack, folder: Path, mlflow_port: int) -> tuple[Stores, Supervisor]:
@@ -160,6 +170,11 @@ def _wait(servers: Supervisor, name: str, answers: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise StackError(f"The {name} did not answer within {READY_WITHIN:.0f} s; see {servers.logs}")
         time.sleep(0.1)
+
+
+def _is_ready(log: Path) -> bool:
+    """Whether a Celery worker has said so."""
+    return " ready." in log.read_text(errors="replace")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ out where its artifacts go (`tests/integration/test_requests.py`).
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from mlflow.utils.time import get_current_time_millis
 SERIES_TAG = "series"
 FINGERPRINT_TAG = "fingerprint"
 FAILURE_TAG = "failure"
+# Which machine, or which Celery worker of one, has made the child: told by RETRAINING_WORKER, else by the host's name.
+WORKER_TAG = "worker"
 _PAGE = 1000
 
 
@@ -78,6 +82,7 @@ class ChildRuns:
             MLFLOW_RUN_NAME: label,
             SERIES_TAG: series,
             FINGERPRINT_TAG: fingerprint,
+            WORKER_TAG: os.environ.get("RETRAINING_WORKER") or platform.node(),
         }
         return self.client.create_run(self.parent.info.experiment_id, tags=tags, run_name=label).info
 

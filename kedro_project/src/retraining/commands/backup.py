@@ -1,0 +1,73 @@
+"""`make backup` and `make restore`: the state of a stack into one file, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from retraining.backup.archive import Archive
+from retraining.backup.place import Place, place_of_environment, place_of_running, place_of_stores
+from retraining.backup.transfer import backup, restore
+from retraining.commands.locks import NATIVE, is_held, only_one
+from retraining.locations import var_folder
+from retraining.native.errors import StackError
+from retraining.native.stack import started_stores
+
+
+def make(target: Path | None) -> None:
+    """Back a stack up, while it works.
+
+    Args:
+        target: file to write; one named after the moment, under `<var>/backups`, by default.
+
+    Raises:
+        click.ClickException: the file is there already, or a store cannot be read.
+    """
+    file = (target or var_folder() / "backups" / f"backup-{datetime.now():%Y%m%d-%H%M%S}.tar").absolute()
+    if file.exists():
+        raise click.ClickException(f"{file} is there already; name another file with FILE=")
+    begin = time.monotonic()
+    try:
+        with _place(while_it_runs=True) as place:
+            click.echo(f"Backing up to {file} ...")
+            backup(place, file)
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - begin:.0f} s. It holds no secrets:")
+    click.echo("keep those elsewhere (secrets.json, or .env and its secrets): Airflow's connections need their key.")
+    click.echo(f"Bring it back with: make restore FILE={file}")
+
+
+def bring_back(file: Path, force: bool) -> None:
+    """Restore a stack from a file.
+
+    Raises:
+        click.ClickException: the file is damaged, the stack is running or not empty, or a store refuses.
+    """
+    click.echo(f"Verifying {file} ...")
+    archive = Archive.verified(file)
+    try:
+        with _place(while_it_runs=False) as place:
+            click.echo(f"Restoring the state of {archive.manifest['made']} ...")
+            restore(place, archive, force)
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("Restored. Start the stack (`make native` or `make up`); older databases are migrated at the start.")
+
+
+@contextlib.contextmanager
+def _place(while_it_runs: bool) -> Iterator[Place]:
+    """The stack that the environment names; else the native one, whose stores are started where they do not run."""
+    native = var_folder() / "native"
+    if place := place_of_environment():
+        yield place
+    elif while_it_runs and is_held(NATIVE):
+        yield place_of_running(native)
+    else:
+        with only_one(NATIVE, "stop it first (Ctrl-C)"), started_stores(native) as stores:
+            yield place_of_stores(stores)
