@@ -149,7 +149,7 @@ test: $(PREPARED) ## Run the test suite
 test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)
 	@pytest --no-cov tests/compose
 
-BENCHMARKS := inference accuracy agreement dag_import tracked dagrun celery fleet kafka_stream recommender forecasts_page
+BENCHMARKS := inference accuracy agreement dag_import tracked dagrun workers fleet kafka_stream recommender forecasts_page
 BENCH ?= $(BENCHMARKS)
 
 .PHONY: bench

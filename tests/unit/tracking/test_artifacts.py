@@ -69,7 +69,8 @@ def test_without_a_run_it_is_only_stored_and_opens_none(place: str, store: Mlflo
 
 
 def test_no_catalog_names_the_dataset_that_takes_local_files_only():
-    catalogs = sorted((ROOT / "kedro_project" / "conf").rglob("catalog*.yml"))
+    project = ROOT / "kedro_project"
+    catalogs = sorted([*(project / "conf").rglob("catalog*.yml"), *(project / "templates").rglob("catalog*")])
     assert catalogs
     named = [path.name for path in catalogs if re.search(r"kedro_mlflow\.io\.artifacts", path.read_text())]
     assert named == [], "use retraining.tracking.artifacts.MlflowArtifactDataset: data of runs may lie in S3"

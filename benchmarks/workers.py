@@ -1,8 +1,8 @@
-"""Benchmark `celery`: the DAG run of 12 stations with two Celery workers against one, on one machine.
+"""Benchmark `workers`: the DAG run of 12 stations with two Celery workers against one, on one machine.
 
-The stack is that of `make native WORKERS=2`: workers of one task at a time that share no folder, data in S3. One series a
-task, 12 shards; the first run of each stack warms up and is not counted. Both workers share this machine's cores with
-everything else of the stack, so that the ratio shows what the distribution costs, not what more machines would bring.
+The stack is that of `make native WORKERS=2`: workers of one task at a time that share no folder, data in S3. One series
+a task, 12 shards; the first run of each stack warms up and is not counted. Both workers share this machine's cores with
+everything else of the stack: more machines may bring more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     one, two = walls[1], walls[2]
     rows = [["whole DAG run", one[0], two[0], two[0] / one[0]], ["12 shards", one[1], two[1], two[1] / one[1]]]
     publish(
-        "celery",
+        "workers",
         f"two workers take {two[0] / one[0]:.2f} of one worker's wall time, {two[1] / one[1]:.2f} for the shards alone",
         ["wall s", "one worker", "two workers", "ratio"],
         rows,
