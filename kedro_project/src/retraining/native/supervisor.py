@@ -88,8 +88,9 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait(max(deadline - time.monotonic(), 0.01))
         while members := _session(process.pid):
             _signal(members, signal.SIGKILL)
-            process.poll()
             time.sleep(0.05)
+        # Dead by now, but ours to wait for: who is killed late is not in the session any more, and not yet collected.
+        process.wait()
 
 
 def _session(leader: int) -> list[int]:
