@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 from tests.conftest import ROOT
 from tests.e2e.clones import Clone, clone
+
+from retraining.native.ports import free_port
 
 BLOCK = re.compile(r"^(?:(Append to )?`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.M | re.S)
 LAST_LINE = re.compile(r"^retrain: state=success parent_run_id=([0-9a-f]{32}) tracking_uri=(\S+)", re.M)
@@ -25,6 +31,8 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, list[str]
             target = made.root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text((target.read_text() if append else "") + text)
+        elif "5005" in text:
+            break
         else:
             assert language == "sh", text
             done = made.run(text)
@@ -90,6 +98,44 @@ def test_the_page_shows_what_the_run_says(followed: tuple):
     _, outputs, _ = followed
     (said,) = re.findall(r"^rents: RMSE .* held out$", outputs[-1], re.M)
     assert said in (ROOT / "docs" / "bring-your-own.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def served(followed: tuple) -> Iterator[str]:
+    """The page's own commands: the server, then the question; its answer."""
+    made, _, _ = followed
+    serve, ask = [text for *_, text in steps()][-2:]
+    port = str(free_port())
+    with (made.root / "serve.log").open("w") as log:
+        process = subprocess.Popen(
+            ["bash", "-e", "-c", serve.replace("5005", port)],
+            cwd=made.root,
+            env=made.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        patient = ask.replace("5005", port).replace(
+            "--silent", "--silent --retry 90 --retry-delay 1 --retry-connrefused"
+        )
+        done = made.run(patient)
+        assert done.returncode == 0, (made.root / "serve.log").read_text()
+        yield done.stdout
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def test_the_champion_answers_what_the_inference_pipeline_does(followed: tuple, served: str):
+    _, outputs, _ = followed
+    parent, client = parent_and_client(outputs)
+    (version,) = client.search_model_versions("name='rents'")
+    path = version.source.removeprefix(f"{client.get_run(parent).info.artifact_uri}/")
+    regressor = json.loads(client_text(client, parent, f"{path}/artifacts/regressor.json"))
+    expected = rent(regressor, 70, 3, 2.5)
+    (answer,) = json.loads(served)["predictions"]
+    assert answer == {"area": 70.0, "rooms": 3.0, "distance": 2.5, "rent": pytest.approx(expected, abs=1e-9)}
 
 
 def test_no_pickle_is_among_the_models_files(followed: tuple):
