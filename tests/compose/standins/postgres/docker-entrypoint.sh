@@ -9,7 +9,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         --auth-local trust --auth-host scram-sha-256 > /dev/null
     echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
     pg_ctl --pgdata "$PGDATA" --wait --silent --options "-c listen_addresses='' -k /var/run/postgresql" start > /dev/null
-    export PGHOST=/var/run/postgresql
     for script in /docker-entrypoint-initdb.d/*.sh; do echo "running $script"; bash "$script"; done
     pg_ctl --pgdata "$PGDATA" --mode fast --wait --silent stop
 fi
