@@ -19,7 +19,7 @@ case "${1:-server}" in
         shift
         export MLFLOW_TRACKING_URI=http://127.0.0.1:5000 MLFLOW_TRACKING_USERNAME=admin
         export MLFLOW_TRACKING_PASSWORD="$MLFLOW_AUTH_ADMIN_PASSWORD"
-        exec mlflow gc "$@"
+        exec mlflow gc --backend-store-uri "$MLFLOW_BACKEND_STORE_URI" "$@"
         ;;
     upgrade) exec mlflow db upgrade "$MLFLOW_BACKEND_STORE_URI" ;;
 esac

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 import fsspec
-from mlflow.entities import Run
+from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -24,6 +24,8 @@ from retraining.locations import run_folder
 from retraining.registry import RUN_TAG
 
 DAG_ID, DAG_RUN_ID = "airflow.dag_id", "airflow.dag_run_id"
+# Marks a run that this command deleted and `mlflow gc` has not yet removed, from one that a person put aside.
+PRUNED = "retraining.pruned"
 
 
 @dataclass
@@ -97,7 +99,16 @@ def apply(client: MlflowClient, found: Plan) -> None:
         filesystem, path = fsspec.core.url_to_fs(address)
         filesystem.rm(path, recursive=True)
     for run in [*found.children, *found.parents]:
+        client.set_tag(run.info.run_id, PRUNED, "true")
         client.delete_run(run.info.run_id)
+
+
+def waiting(client: MlflowClient) -> list[str]:
+    """Ids of runs that were removed here, now or by a call that was interrupted, and still have rows and artifacts."""
+    everywhere = [experiment.experiment_id for experiment in _pages(client.search_experiments)]
+    query = f"tags.`{PRUNED}` = 'true'"
+    found = _pages(client.search_runs, everywhere, query, run_view_type=ViewType.DELETED_ONLY)
+    return [run.info.run_id for run in found]
 
 
 def run(keep: int, really: bool) -> None:
@@ -114,8 +125,8 @@ def run(keep: int, really: bool) -> None:
     if really:
         apply(client, found)
         click.echo(f"Removed; {found.total_bytes:,} bytes are freed once `mlflow gc` has run")
-    ids = ",".join(one.info.run_id for one in [*found.children, *found.parents])
-    click.echo(f"prune: before={found.oldest_kept.isoformat() if found.oldest_kept else ''} runs={ids}")
+    ids = [*(() if really else [one.info.run_id for one in [*found.children, *found.parents]]), *waiting(client)]
+    click.echo(f"prune: before={found.oldest_kept.isoformat() if found.oldest_kept else ''} runs={','.join(ids)}")
 
 
 def _came_from(client: MlflowClient, versions: Iterable[Any]) -> Iterator[str]:

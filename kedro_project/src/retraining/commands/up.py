@@ -69,6 +69,7 @@ def unhealthy() -> list[str]:
 NAMES = {
     "airflow-apiserver": ("Airflow", "user admin, password in secrets/airflow_admin_password"),
     "mlflow": ("MLflow", "user admin, password in secrets/mlflow_admin_password"),
+    "serving": ("Serving", "POST /invocations, no login"),
     "minio": ("Objects", "user retraining-root, password in secrets/object_store_root_password"),
     "rustfs": ("Objects", "user retraining-root, password in secrets/object_store_root_password"),
 }
