@@ -66,7 +66,52 @@ def create_pipeline():
         ]
     )
 '''
+MODEL_PIPELINE = '''
+"""A model, logged as the file that says how it answers, and its first version's answer."""
+
+from pathlib import Path
+
+from kedro.pipeline import node, pipeline
+
+CODE = """
+import mlflow
+
+
+class Constant(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[str], params=None) -> list[str]:
+        return ["{answer}"] * len(model_input)
+
+
+mlflow.models.set_model(Constant())
+"""
+
+
+def fit(answer):
+    path = Path(__file__).with_name(f"answer_{answer}.py")
+    path.write_text(CODE.replace("{answer}", answer))
+    return str(path)
+
+
+def ask(model):
+    return model.predict(["?"])[0]
+
+
+def create_pipeline():
+    return pipeline(
+        [
+            node(fit, "params:probe.answer", "shelf_model", name="fit"),
+            node(ask, "shelf_first_version", "shelf_answer", name="ask"),
+        ]
+    )
+'''
 CATALOG = """
+shelf_model:
+  type: kedro_mlflow.io.models.MlflowModelTrackingDataset
+  flavor: mlflow.pyfunc
+  pyfunc_workflow: python_model
+  save_args: {name: model, registered_model_name: shelf, pip_requirements: []}
+shelf_first_version: {type: kedro_mlflow.io.models.MlflowModelRegistryDataset, model_name: shelf, stage_or_version: 1}
+shelf_answer: {type: text.TextDataset, filepath: "${run_folder:shelf,null}/answer.txt"}
 probe_picture:
   type: retraining.tracking.artifacts.MlflowArtifactDataset
   artifact_path: figures
@@ -76,7 +121,12 @@ probe_curve: {type: kedro_mlflow.io.metrics.MlflowMetricsHistoryDataset, prefix:
 probe_text: {type: text.TextDataset, filepath: "${run_folder:probe,null}/text.txt"}
 probe_end: {type: text.TextDataset, filepath: "${run_folder:probe,null}/end.txt"}
 """
-PARAMETERS: dict[str, Any] = {"settings": {"line": [1, 2], "deep": {"colour": "blue"}}, "count": 3, "fail": False}
+PARAMETERS: dict[str, Any] = {
+    "settings": {"line": [1, 2], "deep": {"colour": "blue"}},
+    "count": 3,
+    "fail": False,
+    "answer": "a",
+}
 
 
 @dataclass(frozen=True)
@@ -98,12 +148,18 @@ class Project:
             branch[leaf] = value
         path.write_text(yaml.safe_dump(content))
 
-    def kedro_run(self, from_nodes: list[str] | None = None, to_nodes: list[str] | None = None, **probe: Any) -> Any:
+    def kedro_run(
+        self,
+        from_nodes: list[str] | None = None,
+        to_nodes: list[str] | None = None,
+        pipeline: str = "probe",
+        **probe: Any,
+    ) -> Any:
         """Run the pipeline as `kedro run` does; its context."""
         bootstrap_project(self.root)
         parameters = {"probe": probe} if probe else None
         with KedroSession.create(self.root, runtime_params=parameters, env="test", save_on_close=False) as session:
-            session.run(pipeline_names=["probe"], from_nodes=from_nodes, to_nodes=to_nodes)
+            session.run(pipeline_names=[pipeline], from_nodes=from_nodes, to_nodes=to_nodes)
             return session.load_context()
 
     def tasks(self, **probe: Any) -> None:
@@ -145,10 +201,11 @@ def project(tmp_path: Path, var: Path, database: Path, monkeypatch: pytest.Monke
     (base / "parameters_probe.yml").write_text(yaml.safe_dump({"probe": PARAMETERS}))
     airflow = base / "airflow.yml"
     airflow.write_text(airflow.read_text() + "\nprobe: {description: A pipeline of three nodes, schedule: null}\n")
-    package = tmp_path / "more" / "probe"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(PIPELINE)
-    monkeypatch.setattr(retraining.pipelines, "__path__", [*retraining.pipelines.__path__, str(package.parent)])
+    for name, code in (("probe", PIPELINE), ("shelf", MODEL_PIPELINE)):
+        package = tmp_path / "more" / name
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(code)
+    monkeypatch.setattr(retraining.pipelines, "__path__", [*retraining.pipelines.__path__, str(tmp_path / "more")])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("KEDRO_PROJECT_PATH", str(root))
     monkeypatch.setenv("KEDRO_LOGGING_CONFIG", str(ROOT / "kedro_project" / "conf" / "logging_airflow.yml"))
@@ -159,7 +216,8 @@ def project(tmp_path: Path, var: Path, database: Path, monkeypatch: pytest.Monke
     yield Project(root, MlflowClient(os.environ["MLFLOW_TRACKING_URI"]))
     while mlflow.active_run():
         mlflow.end_run()
-    sys.modules.pop("retraining.pipelines.probe", None)
+    for name in ("probe", "shelf"):
+        sys.modules.pop(f"retraining.pipelines.{name}", None)
 
 
 @pytest.fixture(params=["kedro run", "tasks"])
@@ -220,6 +278,19 @@ def test_datasets_log_a_picture_a_metric_and_a_curve(run: Callable, project: Pro
     assert picture.path == "figures/picture.png"
     content = Path(project.client.download_artifacts(parent.info.run_id, picture.path)).read_bytes()
     assert content.startswith(b"\x89PNG")
+
+
+def test_a_model_is_logged_registered_and_a_given_version_read(project: Project, var: Path) -> None:
+    for answer in ("a", "b"):
+        project.kedro_run(pipeline="shelf", to_nodes=["fit"], answer=answer)
+    versions = project.client.search_model_versions("name = 'shelf'")
+    assert sorted(int(one.version) for one in versions) == [1, 2]
+    assert len({one.run_id for one in versions}) == 2
+    project.kedro_run(pipeline="shelf", from_nodes=["ask"])
+    assert (var / "data" / "shelf" / "kedro" / "answer.txt").read_text() == "a"
+    assert mlflow.pyfunc.load_model("models:/shelf/2").predict(["?"]) == ["b"]
+    files = [path.name for path in (var / "mlflow").rglob("*") if path.is_file()]
+    assert not [name for name in files if name.endswith((".pkl", ".pickle"))]
 
 
 def test_a_node_may_open_nested_runs(run: Callable, project: Project) -> None:
