@@ -99,7 +99,7 @@ def _measure(size: int) -> Outcome:
         deployment.prepare()
         database_before = _database_bytes(stores)
         outcome = _run(deployment, stores, size)
-        outcome.bytes_objects = bytes_under(folder / "stores" / "objects")
+        outcome.bytes_objects = bytes_under(folder / "stores" / "artifacts")
         outcome.bytes_database = _database_bytes(stores) - database_before
         outcome.bytes_local = bytes_under(folder / "var" / "data")
         return outcome

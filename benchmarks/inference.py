@@ -1,6 +1,7 @@
 """Benchmark `inference`: CPU seconds of one fit with 1,000 posterior draws and a 12-month forecast.
 
-Our `marginal` and `nuts` against the tutorial model with PyMC's own sampler (one station), numpyro and nutpie (three).
+Our `marginal` against the tutorial model with PyMC's own sampler (one station), numpyro and nutpie (three); our `nuts`
+on one station, with FULL=1 on three.
 Every row runs in a process of its own; its imports are not counted, its compilation is, but for `marginal`, whose
 compiled code is cached on disk as it is in production; `cold` counts everything from the start of the interpreter.
 """
@@ -18,9 +19,10 @@ from measure import cost_of, cost_of_command, publish
 from stations import real_stations
 
 STATIONS = ("belem", "recife", "rio")
+FULL = os.environ.get("FULL") == "1"
 ROWS = {
     "marginal": STATIONS,
-    "nuts": STATIONS,
+    "nuts": STATIONS if FULL else STATIONS[:1],
     "tutorial_nutpie": STATIONS,
     "tutorial_numpyro": STATIONS,
     "tutorial_pymc": STATIONS[:1],

@@ -87,7 +87,7 @@ def _line(client: subprocess.Popen) -> str:
 
 
 def _servers(stores: Stores) -> dict[str, int]:
-    ports = {"mlflow": stores.mlflow.port, "postgres": stores.postgres.port, "objects": stores.objects.port}
+    ports = {"mlflow": stores.mlflow.port, "postgres": stores.postgres.port, "artifacts": stores.artifacts.port}
     own = psutil.Process().children()
     return {name: next(p.pid for p in own if str(port) in " ".join(p.cmdline())) for name, port in ports.items()}
 
@@ -110,7 +110,7 @@ def _sum(shards: list[dict]) -> dict:
 
 def _per_series(one: dict) -> list[float]:
     count = len(one["shard"])
-    servers = [one["servers"][name] / count for name in ("mlflow", "postgres", "objects")]
+    servers = [one["servers"][name] / count for name in ("mlflow", "postgres", "artifacts")]
     return [one["cpu"] / count, one["wall"] / count, sum(one["requests"].values()) / count, *servers]
 
 

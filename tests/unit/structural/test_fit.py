@@ -50,6 +50,14 @@ def test_lengths_and_starts(simulated, months, first):
     assert int(forecast.months[warm].astype(int)) % 12 in (11, 0, 1)  # the simulated cosine peaks in January
 
 
+def test_leap_years_are_irrelevant(simulated):
+    """Months are counted, not days: the same values from 2000 (leap) or 2001 on are the same series."""
+    values = simulated(120).values
+    leap, common = (fit(Series("s", np.datetime64(first), values)).forecast(12) for first in ("2000-01", "2001-01"))
+    np.testing.assert_array_equal(leap.mean, common.mean)
+    np.testing.assert_array_equal(leap.months + 12, common.months)
+
+
 def test_a_whole_missing_year_and_long_gaps(simulated):
     values = simulated(300).values.copy()
     values[60:72] = np.nan

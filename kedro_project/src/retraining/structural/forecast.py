@@ -65,6 +65,8 @@ class Forecast:
     def _quantile(self, q: float) -> Floats:
         """Newton's method kept inside a bracket that the components' own quantiles give."""
         own = self.means + self.sds * ndtri(q)
+        if len(own) == 1:
+            return own[0]
         low, high = own.min(axis=0), own.max(axis=0)
         small = SMALL_STEP * self.sds.min(axis=0)
         x = np.clip(self.mean + self.sd * ndtri(q), low, high)
@@ -107,6 +109,8 @@ class Forecast:
     def _interval(self, mass: float) -> tuple[Floats, Floats]:
         # Rounded, so that the central interval's ends are the quantiles that others ask for: (1 - 0.8) / 2 is not 0.1.
         low, high = self.quantile([round((1 - mass) / 2, 12), round((1 + mass) / 2, 12)])
+        if len(self.weights) == 1:  # one Gaussian is symmetric
+            return low, high
         scale, small = self.sd, SMALL_STEP * self.sds.min(axis=0)
         for _ in range(NEWTON_STEPS):
             cdf_low, f_low, s_low = self._at(low)
@@ -148,6 +152,8 @@ class Forecast:
 
     def _half_mean_difference(self) -> Floats:
         """Integral of F (1 - F): evenly spaced nodes, unless a few wide components would need too many of them."""
+        if len(self.weights) == 1:
+            return self.sds[0] / np.sqrt(np.pi)
         low = (self.means - REACH * self.sds).min(axis=0)
         high = (self.means + REACH * self.sds).max(axis=0)
         nodes = int(np.ceil(((high - low) / (NODE_STEP * self.sds.min(axis=0))).max()))

@@ -252,3 +252,26 @@ def test_results_do_not_depend_on_shards_or_their_order(together, shards: list[l
             assert others[3][name].fingerprint == records[name].fingerprint
             for file in ("figures/forecast.png", "series.parquet"):
                 assert others[3][name].files[file] == records[name].files[file]
+
+
+def test_twelve_series_forecast_alike_in_shards_of_one_three_and_twelve_and_shuffled() -> None:
+    names = [f"s{number:02d}" for number in range(12)]
+    training, holdout = train_test_split(pl.concat(station(name, seed) for seed, name in enumerate(names)), 12)
+    entries = {name: {"label": name, "file": f"{name}.csv"} for name in names}
+
+    def forecasts(shards: list[list[str]]) -> dict[str, Forecast]:
+        made: dict[str, Forecast] = {}
+        for shard in shards:
+            tables = training.lazy(), holdout.lazy(), SLOPES
+            work = select_series(*tables, entries, shard, {}, {}, 60, MODEL, INFERENCE, 12, 1, (), False)
+            refits = series_nodes.refit(work, series_nodes.train(work, INFERENCE, 1), INFERENCE, 1)
+            made |= series_nodes.forecast_ahead(refits, 12)
+        return made
+
+    together = forecasts([names])
+    shuffled = [str(name) for name in np.random.default_rng(0).permutation(names)]
+    for order, size in ((names, 1), (shuffled, 3), (shuffled, 12)):
+        apart = forecasts([order[start : start + size] for start in range(0, 12, size)])
+        for name in names:
+            assert np.array_equal(apart[name].mean, together[name].mean)
+            assert np.array_equal(apart[name].quantile([0.1, 0.9]), together[name].quantile([0.1, 0.9]))
