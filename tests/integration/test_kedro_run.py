@@ -183,10 +183,11 @@ def test_train_alone_makes_children_and_the_report_can_follow(deployment: Deploy
     assert deployment.children(report) == {}
 
 
-def test_batch_forecasts_come_from_stored_posteriors(deployment: Deployment, whole: Run) -> None:
-    run = deployment.run("--pipelines", "forecast", n_ahead=18)
+def test_batch_forecasts_come_from_a_registered_version(deployment: Deployment, whole: Run) -> None:
+    run = deployment.run("--pipelines", "forecast", n_ahead=18, forecast_with="climate-brazil@challenger")
     assert run is not None
     assert run.info.status == "FINISHED"
+    assert run.data.tags["model_version"] == whole.data.tags["model_version"] == "climate-brazil/1"
     assert deployment.artifacts(run) == {"forecasts/batch_forecasts.parquet"}
     path = deployment.client.download_artifacts(run.info.run_id, "forecasts/batch_forecasts.parquet")
     table = pl.read_parquet(path)

@@ -20,20 +20,23 @@ class Result:
     run_id: str | None
     summary: str
     counts: dict[str, int]
+    version: str = ""
 
     @classmethod
     def of(cls, state: str, run_id: str | None) -> Result:
         """Read the summary and the counts that the parent run holds, as far as the DAG run came."""
         if run_id is None:
             return cls(state, None, "", {})
-        metrics = MlflowClient().get_run(run_id).data.metrics
+        data = MlflowClient().get_run(run_id).data
+        metrics, tags = data.metrics, data.tags
         names = {"series": "n_series", "finished": "n_finished", "failed": "n_failed"}
         counts = {key: int(metrics[name]) for key, name in names.items() if name in metrics}
         try:
             summary = mlflow.artifacts.load_text(f"runs:/{run_id}/{SUMMARY}")
         except (MlflowException, OSError):
             summary = ""
-        return cls(state, run_id, summary, counts)
+        version = f"{tags['model_version']}: {tags.get('promotion', 'no decision')}" if "model_version" in tags else ""
+        return cls(state, run_id, summary, counts, version)
 
     def text(self, log_file: Path) -> str:
         """What was made, and where to look next."""
@@ -41,7 +44,8 @@ class Result:
             f"Log of the whole run: {log_file}",
             "Look at it in the browser: make ui",
         ]
-        return "\n".join(["", *([self.summary, ""] if self.summary else []), *where, ""])
+        told = [text for text in (self.summary, self.version) if text]
+        return "\n".join(["", *(line for text in told for line in (text, "")), *where, ""])
 
     def last_line(self) -> str:
         """The result for machines."""
