@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from airflow.sdk import CronDataIntervalTimetable
-from airflow.sdk.exceptions import ParamValidationError
 
 from tracked_kedro import tasks
 from tracked_kedro.names import CLOSE_RUN_TASK, OPEN_RUN_TASK
@@ -119,44 +118,3 @@ def test_parameters_reach_kedro_parameters_that_exist(dag: Any, kedro_config: An
 
 def test_every_parameter_is_of_some_use(dag: Any):
     assert set(dag.params) == set(dag.get_task(OPEN_RUN_TASK).op_kwargs["parameters"])
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("n_ahead", 0),
-        ("n_ahead", 601),
-        ("n_ahead", "x"),
-        ("n_ahead", None),
-        ("series", ["atlantis"]),
-        ("series", "belem"),
-        ("method", "x"),
-        ("cutoff", "October"),
-        ("testing_window", 0),
-        ("draws", 99),
-        ("series_per_task", 0),
-        ("use_mlflow", "no"),
-    ],
-)
-def test_the_form_refuses_what_kedro_would(dag: Any, name: str, value: object):
-    if dag.dag_id != "climate_brazil":
-        pytest.skip("these are the parameters of climate_brazil")
-    with pytest.raises(ParamValidationError):
-        dag.params.get_param(name).resolve(value)
-
-
-def test_the_form_takes_what_is_right(dag: Any):
-    if dag.dag_id != "climate_brazil":
-        pytest.skip("these are the parameters of climate_brazil")
-    right = {"n_ahead": 600, "series": ["belem", "rio"], "method": "nuts", "cutoff": "2019-11-01", "draws": 100}
-    for name, value in right.items():
-        assert dag.params.get_param(name).resolve(value) == value
-
-
-def test_the_series_are_chosen_from_the_entries_in_conf(dag: Any, kedro_config: Any):
-    if dag.dag_id != "climate_brazil":
-        pytest.skip("the series are those of climate_brazil")
-    schema = dag.params.get_param("series").schema
-    entries = kedro_config["globals"]["climate_brazil_series"]
-    assert schema["examples"] == schema["items"]["enum"] == list(entries)
-    assert schema["values_display"] == {series: entry["label"] for series, entry in entries.items()}
