@@ -36,7 +36,7 @@ def deployment():
         with engine.started(folder / "docker", images, PERSON) as environment:
             _clear(environment)
             took = {}
-            if not standins.registries_answer():
+            if not standins.upstream_answers(environment):
                 begin = time.monotonic()
                 standins.build(environment, folder)
                 took["stand-in images"] = time.monotonic() - begin

