@@ -71,12 +71,20 @@ reconcile: $(PREPARED) ## End MLflow runs that were left open by a DAG run that 
 	@python -W ignore -m tracked_kedro.reconciliation
 
 .PHONY: backup
-backup: $(INSTALLED) ## Back the stack up into one file, while it works (FILE=)
-	@python -m retraining backup $(if $(FILE),--file "$(FILE)")
+backup: ## Back the stack up into one file, while it works (FILE= STACK=compose|native)
+	@stack="$$($(PYTHON) -m retraining.commands.which_stack "$(STACK)")"; $(MAKE) "backup-$$stack"
 
 .PHONY: restore
-restore: $(INSTALLED) ## Restore an empty, stopped stack from a backup (FILE=, FORCE=1 replaces what is there)
-	@python -m retraining restore --file "$(or $(FILE),$(error name the backup with FILE=))" $(if $(FORCE),--force)
+restore: ## Restore an empty, stopped stack from a backup (FILE= STACK=, FORCE=1 replaces what is there)
+	@: "$(or $(FILE),$(error name the backup with FILE=))"
+	@stack="$$($(PYTHON) -m retraining.commands.which_stack "$(STACK)")"; $(MAKE) "restore-$$stack"
+
+.PHONY: backup-native restore-native backup-compose restore-compose
+backup-native restore-native: %-native: $(INSTALLED)
+	@python -m retraining $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force))
+
+backup-compose restore-compose: %-compose:
+	@$(PYTHON) -m retraining.commands.backup_compose $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force)
 
 .PHONY: reproduce
 reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id>)

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import re
 import subprocess
+import tarfile
 import time
 from urllib.error import HTTPError
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from deployment import Airflow, call, status
 
 AIRFLOW, MLFLOW, CONSOLE = "http://127.0.0.1:8080", "http://127.0.0.1:5050", "http://127.0.0.1:9001"
 SERIES = ["belem", "rio"]
+MODEL = "mlflow/registered-models"
 pytestmark = pytest.mark.usefixtures("deployment")
 
 
@@ -185,9 +187,30 @@ def test_a_one_shot_run_without_airflow(deployment, mlflow):
     )  # fmt: skip
 
 
+def test_a_backup_beside_the_working_stack_holds_no_secret(deployment, found):
+    said = deployment.checked("make", "backup", "FILE=kept.tar", step="make backup")
+    file = deployment.folder / "kept.tar"
+    assert f"make restore FILE={file}" in said
+    state = file.stat()
+    assert (state.st_mode & 0o777, state.st_uid) == (0o600, deployment.user)
+    deployment.notes.append(f"backup of the stack: {state.st_size / 1e6:.1f} MB")
+    content = file.read_bytes()
+    assert [name for name, value in deployment.secret_values().items() if value.encode() in content] == []
+    with tarfile.open(file) as tar:
+        names = tar.getnames()
+    assert {"databases/airflow", "databases/mlflow"} < set(names)
+    assert [name for name in names if name.startswith("artifacts/") and found["parent"] in name]
+    assert [name for name in names if name.startswith("data/task-logs/")]
+
+
 def test_down_and_up_lose_nothing(deployment, mlflow, found):
     deployment.checked("make", "down", step="make down")
     assert not deployment.compose("ps", "--all", "--quiet").strip()
+    # Volumes that hold something are not replaced by mistake.
+    refused = deployment.command("make", "restore", "FILE=kept.tar")
+    assert refused.returncode != 0
+    assert "The stack is not empty" in refused.stdout
+    assert "FORCE=1 replaces all of it" in refused.stdout
     deployment.checked("make", "up", step="make up again")
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
     assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
@@ -221,21 +244,35 @@ def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
     assert _artifact_hashes(deployment, found["parent"]) == kept
 
 
-def test_upgrade_saves_migrates_and_tells_the_way_back(deployment, mlflow, found):
-    said = deployment.checked("make", "upgrade", step="make upgrade")
+def test_upgrade_saves_migrates_and_the_way_back_that_it_tells_leads_back(deployment, mlflow, found):
+    model = mlflow("GET", f"{MODEL}/get?name=climate-brazil")
+    assert model["registered_model"]["aliases"]
+    said = deployment.checked("make", "upgrade", step="make upgrade, backup included")
     assert "no run is missing" in said
-    (folder,) = (deployment.folder / "backups").iterdir()
-    for database in ("airflow", "mlflow"):
-        file = folder / f"{database}.dump"
-        assert f"pg_restore -U postgres --clean --if-exists -d {database} < backups/{folder.name}/{file.name}" in said
-        assert file.stat().st_mode & 0o777 == 0o600
-        with file.open("rb") as dump:
-            listed = subprocess.run(
-                ["docker", "compose", "exec", "-T", "postgres", "pg_restore", "--list"],
-                stdin=dump, cwd=deployment.folder, env=deployment.environment, capture_output=True, text=True,
-            )  # fmt: skip
-        assert "TABLE DATA" in listed.stdout, listed.stderr
-    assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]["info"]["status"] == "FINISHED"
+    run = mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]
+    assert run["info"]["status"] == "FINISHED"
+
+    # What happens afterwards is what the way back takes back: an alias, an artifact, a tag.
+    for alias in model["registered_model"]["aliases"]:
+        mlflow("DELETE", f"{MODEL}/alias?name=climate-brazil&alias={alias['alias']}")
+    artifacts = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    mlflow("DELETE", f"mlflow-artifacts/artifacts/{artifacts}/{sorted(found['hashes'])[0]}")
+    mlflow("POST", "mlflow/runs/set-tag", {"run_id": found["parent"], "key": "since", "value": "the upgrade"})
+    assert _artifact_hashes(deployment, found["parent"]) != found["hashes"]
+
+    down, checkout, restore, up = [line.split() for line in said.splitlines() if line.startswith("    ")]
+    assert checkout[:2] == ["git", "checkout"]
+    refused = deployment.command(*restore)
+    assert refused.returncode != 0
+    assert "stop it first: make down" in refused.stderr
+    deployment.checked(*down)
+    deployment.checked(*restore, step="make restore")
+    deployment.checked(*up)
+    assert mlflow("GET", f"{MODEL}/get?name=climate-brazil") == model
+    assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"] == run
+    assert _artifact_hashes(deployment, found["parent"]) == found["hashes"]
+    airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
+    assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
 
 
 def test_doctor_finds_nothing_wrong(deployment):

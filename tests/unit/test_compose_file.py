@@ -9,7 +9,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
-ONCE = {"create-buckets", "airflow-init", "climate-brazil"}
+ONCE = {"create-buckets", "airflow-init", "climate-brazil", "backup"}
 # Values that a person may read: they name files, or are no secret.
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|_KEY")
 EVERY = pytest.mark.parametrize("name", SERVICES)
@@ -71,14 +71,14 @@ def test_upstream_images_are_pinned_everywhere():
         assert image == "${STORE_IMAGE}" or re.search(r":v?\d", image), image
 
 
-def test_only_mlflow_holds_the_artifact_key_and_only_the_stores_their_root():
+def test_of_what_stays_only_mlflow_holds_the_artifact_key_and_only_the_stores_their_root():
     def holders(secret):
         return {name for name, service in SERVICES.items() if secret in map(_source, service.get("secrets", []))}
 
-    assert holders("artifact_store_credentials") == {"create-buckets", "mlflow"}
+    assert holders("artifact_store_credentials") == {"create-buckets", "mlflow", "backup"}
     assert holders("object_store_root_password") == {"create-buckets", "minio", "rustfs"}
     assert holders("postgres_password") == {"postgres"}
-    assert holders("mlflow_admin_password") == {"mlflow", "airflow-init"}
+    assert holders("mlflow_admin_password") == {"mlflow", "airflow-init", "backup"}
     assert holders("airflow_admin_password") == {"airflow-init"}
 
 

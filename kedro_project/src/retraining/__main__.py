@@ -69,7 +69,7 @@ def backup(target: Path | None) -> None:
 
 
 @cli.command()
-@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="A backup.")
+@click.option("--file", type=click.Path(path_type=Path), required=True, help="A backup.")
 @click.option("--force", is_flag=True, help="Replace a stack that is not empty.")
 def restore(file: Path, force: bool) -> None:
     """Restore the stack from a backup."""

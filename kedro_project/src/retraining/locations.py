@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,11 @@ STATION_FILES = f"station_*{STATION_SUFFIX}"
 def var_folder() -> Path:
     """Folder for everything that is made at run time."""
     return Path(os.environ.get("RETRAINING_VAR") or PROJECT.parent / "var").absolute()
+
+
+def backup_file(what: str = "backup") -> Path:
+    """File for a backup that is begun now, where nobody names another."""
+    return var_folder() / "backups" / time.strftime(f"{what}-%Y%m%d-%H%M%S.tar")
 
 
 def run_folder(pipeline: str, run_key: str | None) -> str:

@@ -90,11 +90,11 @@ def test_a_secret_that_others_can_read_is_named(made):
     ]
 
 
-@pytest.mark.parametrize("module", ["secrets", "up", "upgrade"])
+@pytest.mark.parametrize("module", ["secrets", "up", "upgrade", "backup_compose backup"])
 def test_a_machine_with_python_alone_can_run_it(module, tmp_path):
     # -S leaves installed packages out: what is imported is the standard library.
     done = subprocess.run(
-        [sys.executable, "-S", "-m", f"retraining.commands.{module}"],
+        [sys.executable, "-S", "-m", *f"retraining.commands.{module}".split()],
         cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": str(SOURCES), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 1

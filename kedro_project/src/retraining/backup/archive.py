@@ -30,10 +30,14 @@ class Writer:
         self._files: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Writer:
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        self._partial.unlink(missing_ok=True)
-        # It holds what the databases hold, hashes of passwords too: for its owner alone.
-        self._file = os.fdopen(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        try:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._partial.unlink(missing_ok=True)
+            # It holds what the databases hold, hashes of passwords too: for its owner alone.
+            self._file = os.fdopen(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        except OSError as error:
+            reason = f"user {os.geteuid()} cannot write {self._target}: {error.strerror}"
+            raise click.ClickException(f"{reason}; name a file in another folder with FILE=") from error
         self._tar = tarfile.open(fileobj=self._file, mode="w")
         return self
 
@@ -106,13 +110,19 @@ class Archive:
                         digest = hashlib.file_digest(cast("io.BufferedReader", content), "sha256").hexdigest()
                         found[entry.name] = {"sha256": digest, "size": entry.size}
         except (OSError, tarfile.TarError, ValueError) as error:
-            raise click.ClickException(f"{path} cannot be read as a backup: {error}") from error
+            raise click.ClickException(
+                f"{path} cannot be read as a backup: {error}; FILE= names a file that `make backup` has written"
+            ) from error
         if manifest is None or manifest.get("format") != FORMAT:
-            raise click.ClickException(f"{path} is no complete backup of this project: it has no manifest")
+            raise click.ClickException(
+                f"{path} is no complete backup of this project: it has no manifest; take another"
+            )
         if wrong := sorted(
             name for name in found.keys() | manifest["files"] if found.get(name) != manifest["files"].get(name)
         ):
-            raise click.ClickException(f"{path} is damaged: {wrong[0]} is not what was backed up ({len(wrong)} such)")
+            raise click.ClickException(
+                f"{path} is damaged: {wrong[0]} is not what was backed up ({len(wrong)} such); take another"
+            )
         for name, made_by in manifest["packages"].items():
             if Version(made_by) > Version(here := importlib.metadata.version(name)):
                 raise click.ClickException(f"{path} was made with {name} {made_by}, here is {here}; upgrade first")

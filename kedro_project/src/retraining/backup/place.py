@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from retraining.backup.container import with_secrets
 from retraining.native.stack import Stores
 
 # What `make backup` and `make restore` need to know of a stack that is not `make native`'s.
@@ -59,7 +60,7 @@ def place_of_environment() -> Place | None:
     Raises:
         click.ClickException: it names a stack, but not all of it.
     """
-    return _from(os.environ) if os.environ.get("MLFLOW_BACKEND_STORE_URI") else None
+    return _from(with_secrets(os.environ)) if os.environ.get("MLFLOW_BACKEND_STORE_URI") else None
 
 
 def place_of_running(native: Path) -> Place:

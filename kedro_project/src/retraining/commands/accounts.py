@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import configparser
 import os
-from pathlib import Path
 
 import click
 import requests
 
-SECRETS = Path("/run/secrets")
+from retraining.secret_files import SECRETS, text
+
 ADMIN = "admin"
 WITHIN = 30  # seconds an answer may take
 
@@ -66,11 +66,11 @@ def mlflow_user(server: str, admin_password: str, user: str, password: str) -> b
 
 def run() -> None:
     """Make the accounts of the stack this container belongs to."""
-    made = airflow_admin((SECRETS / "airflow_admin_password").read_text().strip())
+    made = airflow_admin(text("airflow_admin_password"))
     click.echo(f"Airflow's user {ADMIN} is {'made' if made else 'there'}")
     client = configparser.ConfigParser(interpolation=None)
     client.read_string((SECRETS / "mlflow_client_credentials").read_text())
     user, password = client["mlflow"]["mlflow_tracking_username"], client["mlflow"]["mlflow_tracking_password"]
     server = os.environ["MLFLOW_TRACKING_URI"].rstrip("/")
-    made = mlflow_user(server, (SECRETS / "mlflow_admin_password").read_text().strip(), user, password)
+    made = mlflow_user(server, text("mlflow_admin_password"), user, password)
     click.echo(f"MLflow's user {user} is {'made' if made else 'there'}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ from retraining.backup.archive import Archive
 from retraining.backup.place import Place, place_of_environment, place_of_running, place_of_stores
 from retraining.backup.transfer import backup, restore
 from retraining.commands.locks import NATIVE, is_held, only_one
-from retraining.locations import var_folder
+from retraining.locations import backup_file, var_folder
 from retraining.native.errors import StackError
 from retraining.native.stack import started_stores
 
@@ -28,7 +27,7 @@ def make(target: Path | None) -> None:
     Raises:
         click.ClickException: the file is there already, or a store cannot be read.
     """
-    file = (target or var_folder() / "backups" / f"backup-{datetime.now():%Y%m%d-%H%M%S}.tar").absolute()
+    file = (target or backup_file()).absolute()
     if file.exists():
         raise click.ClickException(f"{file} is there already; name another file with FILE=")
     begin = time.monotonic()

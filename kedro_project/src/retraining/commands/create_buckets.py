@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 
 import click
 
-SECRETS = Path("/run/secrets")
+from retraining.secret_files import SECRETS, s3_key, text
+
 _ON_BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
 _ON_OBJECTS = [
     "s3:AbortMultipartUpload",
@@ -32,10 +32,10 @@ def create(environment: dict[str, str], secrets: Path = SECRETS) -> None:
         click.ClickException: a key reaches the other key's bucket, so the store enforces no policies.
     """
     endpoint = environment["AWS_ENDPOINT_URL"]
-    root = (environment["OBJECT_STORE_ROOT_USER"], (secrets / "object_store_root_password").read_text().strip())
+    root = (environment["OBJECT_STORE_ROOT_USER"], text("object_store_root_password", secrets))
     keys = {
-        environment["ARTIFACT_BUCKET"]: _key(secrets / "artifact_store_credentials"),
-        environment["DATA_BUCKET"]: _key(secrets / "data_store_credentials"),
+        environment["ARTIFACT_BUCKET"]: s3_key("artifact_store_credentials", secrets),
+        environment["DATA_BUCKET"]: s3_key("data_store_credentials", secrets),
     }
     if len(keys) != 2:
         raise click.ClickException("ARTIFACT_BUCKET and DATA_BUCKET are the same; give them two names in .env")
@@ -59,12 +59,6 @@ def policy(bucket: str) -> dict[str, Any]:
             {"Effect": "Allow", "Action": _ON_OBJECTS, "Resource": [f"{name}/*"]},
         ],
     }
-
-
-def _key(file: Path) -> tuple[str, str]:
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(file.read_text())
-    return parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
 
 
 def _client(endpoint: str, key: tuple[str, str]) -> Any:

@@ -7,8 +7,6 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
 from retraining.locations import var_folder
 
 RETRAIN = "retrain"
@@ -23,6 +21,8 @@ def only_one(name: str, remedy: str) -> Iterator[None]:
     Raises:
         click.ClickException: somebody else holds it; the message ends with the remedy.
     """
+    import click  # here: `is_held` also serves commands that run on the standard library alone
+
     with _file(name).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

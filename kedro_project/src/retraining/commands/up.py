@@ -17,9 +17,7 @@ def main() -> None:
     """Check, build, start, wait until every service is healthy, and print where it is."""
     if found := refusals():
         sys.exit("The stack is not started:\n" + "\n".join(f"  - {problem}" for problem in found))
-    os.environ["GIT_COMMIT"] = commit()
-    print("Building the images (some minutes the first time) ...", flush=True)
-    _run("build", "--quiet")
+    build()
     print("Starting; every service is waited for ...", flush=True)
     if subprocess.run(engine.compose("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))).returncode:
         sys.exit("\n".join(["The stack is not healthy:", *unhealthy(), "make doctor says more."]))
@@ -47,6 +45,18 @@ def contradictions(variables: dict[str, str]) -> list[str]:
     if ("celery" in profiles) != ("CeleryExecutor" in executor):
         found.append(f"AIRFLOW_EXECUTOR={executor}, but COMPOSE_PROFILES has celery: set both or neither in .env")
     return found
+
+
+def build() -> None:
+    """Build the images from this folder; they know its commit.
+
+    Raises:
+        SystemExit: it failed; the engine has said why.
+    """
+    os.environ["GIT_COMMIT"] = commit()
+    print("Building the images (some minutes the first time) ...", flush=True)
+    if subprocess.run(engine.compose("build", "--quiet")).returncode:
+        sys.exit("The images could not be built.")
 
 
 def commit() -> str:
@@ -83,11 +93,6 @@ def addresses() -> str:
             title, login = NAMES.get(service, (service, ""))
             lines.append(f"  {title:8} http://{port['host_ip']}:{port['published']}   {login}")
     return "\n".join([*lines, "Next: unpause climate_brazil on Airflow's page; `make ps`, `make logs`, `make down`."])
-
-
-def _run(*arguments: str) -> None:
-    if code := subprocess.run(engine.compose(*arguments)).returncode:
-        sys.exit(code)
 
 
 if __name__ == "__main__":

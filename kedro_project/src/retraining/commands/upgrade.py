@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from retraining.commands import engine, up
+from retraining.commands import backup_compose, engine, up
+from retraining.locations import backup_file
 
 DATABASES = {"airflow": "dag_run", "mlflow": "runs"}  # and the table whose rows are counted before and after
 WRITERS = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker")
@@ -26,12 +25,9 @@ def main() -> None:
     before, after = _commit_that_runs(), up.commit()
     print(f"From commit {before[:12]} to {after[:12]}", flush=True)
     rows = _rows()
-    folder = Path("backups") / time.strftime("upgrade-%Y%m%d-%H%M%S", time.gmtime())
-    for database in DATABASES:
-        dump(database, folder / f"{database}.dump")
-    os.environ["GIT_COMMIT"] = after
-    print("Building the images ...", flush=True)
-    _compose("build", "--quiet")
+    file = backup_file("before-upgrade")
+    backup_compose.backup(file)  # by the image that still runs: the code of its commit reads it again
+    up.build()
     print("Migrating; tasks that run are ended and retried afterwards ...", flush=True)
     try:
         _compose("stop", *sorted(running & {*WRITERS, "mlflow"}))
@@ -40,39 +36,16 @@ def main() -> None:
         if lost := [table for table, count in _rows().items() if count < rows[table]]:
             raise SystemExit(f"There are fewer rows than before in {', '.join(lost)}")
     except SystemExit as error:
-        sys.exit(f"{error}\nThe upgrade failed.{way_back(before, folder)}")
-    print(f"Upgraded: every service is healthy, and no run is missing.{way_back(before, folder)}")
+        sys.exit(f"{error}\nThe upgrade failed.{way_back(before, file)}")
+    print(f"Upgraded: every service is healthy, and no run is missing.{way_back(before, file)}")
 
 
-def dump(database: str, file: Path) -> None:
-    """Write a database to a file that only its owner can read, as it is at this moment.
-
-    Raises:
-        SystemExit: it failed; no file is left.
-    """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    command = engine.compose("exec", "-T", "postgres", "pg_dump", "-U", "postgres", "--format=custom", database)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
-        done = subprocess.run(command, stdout=target, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        part.unlink()
-        sys.exit(f"Nothing was changed: the database {database} could not be saved: {done.stderr.strip()}")
-    part.rename(file)
-    print(f"Saved database {database}: {file} ({file.stat().st_size:,} bytes)", flush=True)
-
-
-def way_back(commit: str, folder: Path) -> str:
-    """The commands that bring the stack back to a commit and its databases."""
-    restore = "\n".join(
-        f"    docker compose exec -T postgres pg_restore -U postgres --clean --if-exists -d {database}"
-        f" < {folder / database}.dump"
-        for database in DATABASES
-    )
+def way_back(commit: str, file: Path) -> str:
+    """The commands that bring the stack back to a commit and the state of a backup."""
     return (
-        "\nTo go back (what was recorded since then is lost; stored objects are not touched):\n"
-        f"    git checkout {commit.removesuffix('-dirty')}\n    make down\n"
-        f"    docker compose up --detach --wait postgres\n{restore}\n    make up"
+        "\nTo go back (what was recorded since then is lost):\n"
+        f"    make down\n    git checkout {commit.removesuffix('-dirty')}\n"
+        f"    make restore FILE={file} FORCE=1 STACK=compose\n    make up"
     )
 
 
