@@ -86,11 +86,9 @@ def simulated_project(folder: Path, series: int, artifacts: list[str] | None = N
         for number in range(series)
     }
     write_sample(folder / "stations", entries)
-    _change(
-        project / "conf" / "base" / "globals.yml",
-        climate_brazil_series=entries,
-        climate_brazil_stations=str(folder / "stations"),
-    )
+    lines = ["series,label,file", *(f"{series},{entry['label']},{entry['file']}" for series, entry in entries.items())]
+    (project / "conf" / "base" / "series_climate_brazil.csv").write_text("\n".join(lines) + "\n")
+    _change(project / "conf" / "base" / "globals.yml", climate_brazil_stations=str(folder / "stations"))
     if artifacts is not None:
         parameters = project / "conf" / "base" / "parameters_climate_brazil.yml"
         text = re.sub(

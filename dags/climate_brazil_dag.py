@@ -58,7 +58,7 @@ with DAG(
             [],
             type="array",
             title="Series",
-            description="Stations to retrain; none chosen means all of them.",
+            description="Stations to retrain; none means all of them.",
             items={
                 "type": "string",
                 "enum": [

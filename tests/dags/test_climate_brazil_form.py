@@ -8,6 +8,8 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 from tests.conftest import ROOT
 
+from retraining.series_list import read_series
+
 pytestmark = [
     # MLflow about a class of its own.
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
@@ -43,8 +45,8 @@ def test_the_form_takes_what_is_right(dag: Any):
         assert dag.params.get_param(name).resolve(value) == value
 
 
-def test_the_series_are_chosen_from_the_entries_in_conf(dag: Any, kedro_config: Any):
+def test_the_series_are_chosen_from_the_list_in_conf(dag: Any, kedro_config: Any):
     schema = dag.params.get_param("series").schema
-    entries = kedro_config["globals"]["climate_brazil_series"]
+    entries = read_series(str(ROOT / "kedro_project" / kedro_config["globals"]["climate_brazil_series"]))
     assert schema["examples"] == schema["items"]["enum"] == list(entries)
     assert schema["values_display"] == {series: entry["label"] for series, entry in entries.items()}

@@ -9,10 +9,13 @@ from retraining import locations
 from retraining.sample_data import is_simulated
 from retraining.station_datasets import StationSourceDataset
 
-ENTRIES = {
-    "belem": {"label": "Belém", "file": "station_belem.csv"},
-    "rio": {"label": "Rio de Janeiro", "file": "station_rio.csv"},
-}
+
+@pytest.fixture
+def series(tmp_path: Path) -> str:
+    """A list of two series."""
+    path = tmp_path / "series.csv"
+    path.write_text("series,label,file\nbelem,Belém,station_belem.csv\nrio,Rio de Janeiro,station_rio.csv\n")
+    return str(path)
 
 
 @pytest.fixture
@@ -24,18 +27,18 @@ def raw(tmp_path: Path, var: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_with_nothing_else_the_sample_is_written_and_says_so(raw: Path) -> None:
-    manifest = StationSourceDataset(None, None, ENTRIES).load().manifest
+def test_with_nothing_else_the_sample_is_written_and_says_so(raw: Path, series: str) -> None:
+    manifest = StationSourceDataset(None, None, series).load().manifest
     sample = locations.sample_folder()
     assert {path.name for path in sample.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
     assert is_simulated(sample)
     assert (manifest["origin"], manifest["simulated"]) == ("simulated sample", True)
 
 
-def test_a_folder_is_read_as_it_is(raw: Path, write_station) -> None:
+def test_a_folder_is_read_as_it_is(raw: Path, series: str, write_station) -> None:
     folder = write_station("belem")
     before = sorted(folder.iterdir())
-    manifest = StationSourceDataset(str(folder), "https://host/{file}", ENTRIES).load().manifest
+    manifest = StationSourceDataset(str(folder), "https://host/{file}", series).load().manifest
     assert sorted(folder.iterdir()) == before
     assert not locations.sample_folder().exists()
     assert (manifest["origin"], manifest["simulated"]) == (str(folder), False)
@@ -47,24 +50,24 @@ def test_a_folder_is_read_as_it_is(raw: Path, write_station) -> None:
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == digest
 
 
-def test_a_configured_source_fills_the_raw_folder(raw: Path, write_station) -> None:
+def test_a_configured_source_fills_the_raw_folder(raw: Path, series: str, write_station) -> None:
     source = f"{write_station('belem', 'rio')}/{{file}}"
-    manifest = StationSourceDataset(None, source, ENTRIES).load().manifest
+    manifest = StationSourceDataset(None, source, series).load().manifest
     assert {path.name for path in raw.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
     assert not locations.sample_folder().exists()
     assert manifest["simulated"] is False
 
 
-def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, write_station) -> None:
+def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, series: str, write_station) -> None:
     address = write_station("belem", "rio").as_uri()
-    StationSourceDataset(address, None, ENTRIES).load()
+    StationSourceDataset(address, None, series).load()
     mirror = Path(locations.stations_folder(address))
     assert {path.name for path in mirror.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
     assert list(raw.iterdir()) == []
 
 
-def test_a_password_in_an_address_is_not_told(var: Path) -> None:
-    source = StationSourceDataset("https://user:secret@host/stations", "https://user:secret@host/{file}", ENTRIES)
+def test_a_password_in_an_address_is_not_told(var: Path, series: str) -> None:
+    source = StationSourceDataset("https://user:secret@host/stations", "https://user:secret@host/{file}", series)
     told = source._manifest()["origin"]
     assert "host/stations" in told
     assert "secret" not in told + str(source) + str(source._describe())

@@ -3,6 +3,7 @@
 from kedro.config import OmegaConfigLoader
 
 from retraining.locations import RESOLVERS
+from retraining.series_list import form_choices
 from retraining.tracking.hooks import ParametersHook, TrackingHook
 
 # Hooks run last registered first: parameters are checked before the tracking server is asked for anything.
@@ -19,6 +20,6 @@ CONFIG_LOADER_ARGS = {
         "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
         "airflow": ["airflow*", "airflow/**"],
     },
-    "custom_resolvers": RESOLVERS,
+    "custom_resolvers": {**RESOLVERS, "form_choices": form_choices},
     "merge_strategy": {"parameters": "soft"},
 }

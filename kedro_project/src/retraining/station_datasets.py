@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from retraining.locations import (
 )
 from retraining.raw_inputs import RawInputs
 from retraining.sample_data import is_simulated, write_sample
+from retraining.series_list import read_series
 from retraining.sources import RefreshReport, public_url, refresh_files
 
 
@@ -40,7 +40,7 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
     Args:
         stations: folder or address of the station files, None for the default.
         source: URL pattern with {file} that feeds the default folder, None for none.
-        entries: label and file of each series, by id.
+        filepath: the list of series (see `series_list.read_series`).
         parameter: Kedro parameter that names the folder of station files, for whoever runs it again.
     """
 
@@ -48,17 +48,18 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         self,
         stations: str | None,
         source: str | None,
-        entries: Mapping[str, Mapping[str, str]],
+        filepath: str,
         parameter: str | None = None,
     ) -> None:
-        self._stations, self._source, self._entries, self._parameter = stations, source, entries, parameter
+        self._stations, self._source, self._filepath, self._parameter = stations, source, filepath, parameter
 
     def load(self) -> StationIntake:
         """Bring the files up to date and keep them by content; with nothing else, write the simulated sample."""
-        files = {series: entry["file"] for series, entry in self._entries.items()}
+        entries = read_series(self._filepath)
+        files = {series: entry["file"] for series, entry in entries.items()}
         report = refresh_files(stations_source(self._stations, self._source), files, refresh_folder(self._stations))
         if Path(stations_folder(self._stations)) == sample_folder():
-            write_sample(sample_folder(), self._entries)
+            write_sample(sample_folder(), entries)
         return StationIntake(report, self._manifest())
 
     def _manifest(self) -> dict[str, Any]:

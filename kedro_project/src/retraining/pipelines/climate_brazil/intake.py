@@ -21,6 +21,9 @@ from retraining.pipelines.climate_brazil.errors import (
 )
 from retraining.pipelines.climate_brazil.stations import MONTHS, check_header, lines_of_years, parse_station
 
+# Series that an error names: a fleet's ids would fill the log.
+_NAMED = 50
+
 Partitions = Mapping[str, Callable[[], pl.LazyFrame]]
 Entries = Mapping[str, Mapping[str, Any]]
 
@@ -88,8 +91,14 @@ def selected(series: Sequence[str], entries: Entries) -> list[str]:
         series = [name.strip() for name in series.split(",") if name.strip()]
     unknown = [name for name in dict.fromkeys(series) if name not in entries]
     if unknown:
-        raise UnknownSeriesError(f"unknown series: {', '.join(map(repr, unknown))}; allowed are {', '.join(entries)}")
+        raise UnknownSeriesError(f"unknown series: {', '.join(map(repr, unknown))}; allowed are {_named(entries)}")
     return [key for key in entries if key in set(series)]
+
+
+def _named(entries: Entries) -> str:
+    names = list(entries)
+    others = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + others
 
 
 def _strangers(partitions: Partitions, entries: Entries) -> list[Rejected]:

@@ -102,10 +102,7 @@ def select_series(
     kept, held_out = ({series: rows for (series,), rows in table.items()} for table in tables)
     unknown = [series for series in shard if series not in kept]
     if unknown:
-        known = training.select(pl.col("series").unique(maintain_order=True)).collect()["series"]
-        raise UnknownSeriesError(
-            f"unknown series in this shard: {', '.join(unknown)}; the table has {', '.join(known)}"
-        )
+        raise UnknownSeriesError(f"series of this shard that the table does not have: {', '.join(unknown)}")
     pending = {}
     for series in shard or kept:
         rows = kept[series]
