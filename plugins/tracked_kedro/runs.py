@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import TypeVar
 
+from tracked_kedro.environment import variable
 from tracked_kedro.names import (
     DAG_ID_TAG,
     DAG_RUN_ID_TAG,
@@ -142,7 +141,8 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
                 return
             import mlflow
 
-            with _experiment(mlflow.start_run(run_id=run_id).info.experiment_id):
+            # A run that a node nests in the parent would otherwise go into MLflow's experiment "Default".
+            with variable(_EXPERIMENT, mlflow.start_run(run_id=run_id).info.experiment_id):
                 outcome.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             outcome.set_exception(error)
@@ -150,16 +150,3 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
     # A daemon, and no executor that is waited for: the task's time-out, a signal to the main thread, must end it.
     threading.Thread(target=resumed, name="kedro", daemon=True).start()
     return outcome.result()
-
-
-@contextmanager
-def _experiment(experiment_id: str) -> Iterator[None]:
-    """Where a run goes that a node nests in the parent; MLflow would put it into its experiment "Default"."""
-    before = os.environ.get(_EXPERIMENT)
-    os.environ[_EXPERIMENT] = experiment_id
-    try:
-        yield
-    finally:
-        os.environ.pop(_EXPERIMENT)
-        if before is not None:
-            os.environ[_EXPERIMENT] = before

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 from airflow.sdk import BaseOperator, conf, get_current_context, task
@@ -16,6 +13,7 @@ from tracked_kedro import names, runs
 from tracked_kedro.alerts import alerts, deadline
 from tracked_kedro.approval import approve
 from tracked_kedro.dag_run_tags import airflow_identity, tags_of
+from tracked_kedro.environment import variable
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.executors import executor, pod_override
 from tracked_kedro.month import cutoff_of, month_before
@@ -64,7 +62,8 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
             experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, tags_of(pipeline, airflow, context)
         )
 
-    with _few_attempts():
+    # It is the first call to the tracking server, and the task's own retries have the patience.
+    with variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"):
         run_id = _guarded(lambda: runs.in_parent(None, opened))
     log.info("parent_run_id=%s", run_id)
     return run_id
@@ -200,20 +199,6 @@ def _end_abandoned(experiment: str, airflow: str, context: Any) -> None:
             log.warning("%s (%s) is %s now: %s", run.name, run.run_id, run.status, run.reason)
     except Exception:
         log.exception("Runs that were left open could not be looked for; `make reconcile` does it too")
-
-
-@contextmanager
-def _few_attempts() -> Iterator[None]:
-    """Ask a tracking server three times at most: it is the first call, and the task's own retries have the patience."""
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    before = os.environ.get(name)
-    os.environ[name] = "2"
-    try:
-        yield
-    finally:
-        os.environ.pop(name)
-        if before is not None:
-            os.environ[name] = before
 
 
 def _guarded(work):

@@ -12,13 +12,14 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from omegaconf import OmegaConf
 
 from retraining.locations import PROJECT, raw_inputs
 from retraining.raw_inputs import RawInputs
@@ -193,11 +194,7 @@ def _value(text: str) -> Any:
 
 
 def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
+    tree = OmegaConf.create({})
     for name, value in parameters.items():
-        *parents, leaf = name.split(".")
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[leaf] = value
-    return tree
+        OmegaConf.update(tree, name, value)
+    return cast("dict[str, Any]", OmegaConf.to_container(tree))
