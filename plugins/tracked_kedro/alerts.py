@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier, conf
 
+from tracked_kedro import mlflow_pages
 from tracked_kedro.names import DECIDE_TASK
 
-EMAIL_TO, WEBHOOK, MLFLOW_URL = "ALERT_EMAIL_TO", "ALERT_WEBHOOK", "MLFLOW_PUBLIC_URL"
+EMAIL_TO, WEBHOOK = "ALERT_EMAIL_TO", "ALERT_WEBHOOK"
 FAILED, LATE, PROMOTED, NOT_PROMOTED = "failed", "late", "promoted", "not promoted"
 _SAID = {
     FAILED: "the DAG run failed",
@@ -115,8 +116,8 @@ def _reasons(event: str, context: Any) -> Iterator[str]:
         yield f"{decision['model']} version {decision['version']}: {decision['reason']}"
         if (error := context.get("exception")) and str(error):
             yield f"Reason: {error}"
-        if mlflow := os.environ.get(MLFLOW_URL):
-            yield f"MLflow: {mlflow.rstrip('/')}/#/models/{quote(decision['model'])}/versions/{decision['version']}"
+        if base := mlflow_pages.address():
+            yield f"MLflow: {mlflow_pages.version(base, decision['model'], decision['version'])}"
 
 
 def _raise(problems: list[Exception]) -> None:

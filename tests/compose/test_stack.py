@@ -254,7 +254,7 @@ def test_upgrade_saves_migrates_and_the_way_back_that_it_tells_leads_back(deploy
 
     # What happens afterwards is what the way back takes back: an alias, an artifact, a tag.
     for alias in model["registered_model"]["aliases"]:
-        mlflow("DELETE", f"{MODEL}/alias?name=climate-brazil&alias={alias['alias']}")
+        mlflow("DELETE", f"{MODEL}/alias", {"name": "climate-brazil", "alias": alias["alias"]})
     artifacts = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
     mlflow("DELETE", f"mlflow-artifacts/artifacts/{artifacts}/{sorted(found['hashes'])[0]}")
     mlflow("POST", "mlflow/runs/set-tag", {"run_id": found["parent"], "key": "since", "value": "the upgrade"})

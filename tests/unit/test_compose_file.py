@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tracked_kedro.mlflow_pages import ADDRESS_VARIABLE
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
@@ -60,6 +62,16 @@ def test_images_are_pinned_and_a_dependency_waits_for_its_work(name):
     assert {one["condition"] for one in depends_on.values()} <= {"service_healthy", "service_completed_successfully"}
     for other, one in depends_on.items():
         assert (one["condition"] == "service_completed_successfully") == (other in ONCE), other
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("airflow-")])
+def test_pages_and_alerts_link_to_mlflow_where_a_browser_reaches_it(name):
+    environment = SERVICES[name]["environment"]
+    assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
+    found = re.fullmatch(r"\$\{MLFLOW_PUBLIC_URL:-http://localhost:(\d+)\}", environment[ADDRESS_VARIABLE])
+    published = re.search(r"\$\{MLFLOW_PORT:-(\d+)\}:5000", SERVICES["mlflow"]["ports"][0])
+    assert found.group(1) == published.group(1)
+    assert f"MLFLOW_PUBLIC_URL=http://localhost:{published.group(1)}\n" in (ROOT / ".env.example").read_text()
 
 
 def test_upstream_images_are_pinned_everywhere():

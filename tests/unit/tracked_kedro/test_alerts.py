@@ -80,7 +80,7 @@ def mailbox(monkeypatch):
 @pytest.fixture(autouse=True)
 def address(monkeypatch):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org")
-    monkeypatch.setenv("MLFLOW_PUBLIC_URL", "https://mlflow.example.org")
+    monkeypatch.setenv("RETRAINING_MLFLOW_UI", "https://mlflow.example.org")
 
 
 def context(**more):

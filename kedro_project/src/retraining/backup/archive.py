@@ -110,8 +110,9 @@ class Archive:
                         digest = hashlib.file_digest(cast("io.BufferedReader", content), "sha256").hexdigest()
                         found[entry.name] = {"sha256": digest, "size": entry.size}
         except (OSError, tarfile.TarError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise click.ClickException(
-                f"{path} cannot be read as a backup: {error}; FILE= names a file that `make backup` has written"
+                f"{path} cannot be read as a backup: {reason}; FILE= names a file that `make backup` has written"
             ) from error
         if manifest is None or manifest.get("format") != FORMAT:
             raise click.ClickException(

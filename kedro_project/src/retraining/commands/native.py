@@ -17,7 +17,7 @@ from retraining.locations import var_folder
 from retraining.native import airflow, mlflow_server, secrets
 from retraining.native.errors import StackError
 from retraining.native.ports import wanted_port
-from retraining.native.stack import Stack, started_stack
+from retraining.native.stack import Stack, Stores, started_stack
 
 
 def serve(workers: int = 0) -> int:
@@ -41,7 +41,7 @@ def serve(workers: int = 0) -> int:
         begin = time.monotonic()
         try:
             ports = wanted_port("AIRFLOW_PORT", 8080), wanted_port("MLFLOW_PORT", 5050)
-            with started_stack(folder, os.environ, *ports, workers) as parts, _told(folder, parts):
+            with started_stack(folder, os.environ, *ports, workers) as parts, told(folder, parts.stores):
                 click.echo(_addresses(parts, is_new))
                 click.echo(f"Ready after {time.monotonic() - begin:.0f} s. Ctrl-C ends all; logs: {parts.stores.logs}")
                 while (problem := parts.ended()) is None:
@@ -56,10 +56,10 @@ def serve(workers: int = 0) -> int:
 
 
 @contextlib.contextmanager
-def _told(folder: Path, parts: Stack) -> Iterator[None]:
+def told(folder: Path, stores: Stores) -> Iterator[None]:
     """Tell other commands, such as `make backup`, where the stores of the running stack are."""
     file = folder / RUNNING
-    lines = [f"{name}={value}" for name, value in variables_of(parts.stores).items()]
+    lines = [f"{name}={value}" for name, value in variables_of(stores).items()]
     secrets.write_secret(file, "\n".join(lines) + "\n")
     try:
         yield

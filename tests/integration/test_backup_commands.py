@@ -1,0 +1,82 @@
+"""`make backup` and `make restore` as a person types them; test_backup.py compares what they move."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from tests.conftest import ROOT
+from tests.integration.conftest import folder_for_postgres, stack_environment
+
+from retraining.commands.locks import NATIVE, only_one
+from retraining.commands.native import told
+from retraining.locations import var_folder
+from retraining.native.stack import Stores
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
+]
+Make = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Runs a target on a deployment folder of this test alone."""
+    with folder_for_postgres() as folder:
+        monkeypatch.setenv("RETRAINING_VAR", str(folder))
+
+        def run(*words: str) -> subprocess.CompletedProcess[str]:
+            command = ["make", *words, "STACK=native", f"VAR={folder}"]
+            environment = stack_environment(folder)
+            return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+
+        yield run
+
+
+def test_a_backup_of_the_running_stack_is_restored_into_an_empty_one_and_not_over_it(
+    make: Make, stores: Stores, client: MlflowClient
+):
+    client.create_run(client.create_experiment("to be backed up"))
+    with only_one(NATIVE, ""):
+        folder = var_folder()
+        (folder / "native").mkdir()
+        with told(folder / "native", stores):
+            done = make("backup")
+            assert done.returncode == 0, done.stdout + done.stderr
+            (file,) = (folder / "backups").iterdir()
+            assert f"make restore FILE={file}" in done.stdout
+            assert stores.secrets.mlflow_admin not in done.stdout + done.stderr
+            again = make("backup", f"FILE={file}")
+            assert again.returncode != 0
+            assert f"{file} is there already; name another file with FILE=" in again.stderr
+            running = make("restore", f"FILE={file}", "FORCE=1")
+            assert running.returncode != 0
+            assert "stop it first (Ctrl-C)" in running.stderr
+    done = make("restore", f"FILE={file}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Restored. Start the stack" in done.stdout
+    # It is not empty any more, for what was backed up is there.
+    refused = make("restore", f"FILE={file}")
+    assert refused.returncode != 0
+    assert re.search(r"The stack is not empty \(.*MLflow runs.*\); FORCE=1 replaces all of it", refused.stderr)
+
+
+def test_what_is_no_backup_is_refused_with_the_remedy(make: Make, tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("no backup")
+    for words, said in (
+        ([], "name the backup with FILE="),
+        (
+            [f"FILE={tmp_path / 'absent.tar'}"],
+            "absent.tar cannot be read as a backup: No such file or directory; FILE= names a file that `make backup`",
+        ),
+        ([f"FILE={tmp_path / 'notes.txt'}"], "cannot be read as a backup"),
+    ):
+        done = make("restore", *words, "FORCE=1")
+        assert done.returncode != 0
+        assert said in " ".join(done.stderr.split()), done.stderr
+    assert not (var_folder() / "native").exists(), "no store was started"
