@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kedro.io import DatasetError
 
-from retraining.partitions import OptionalPartitionedDataset, PosteriorDataset
+from retraining.partitions import OptionalPartitionedDataset, PartitionsByNameDataset, PosteriorDataset
 
 
 @pytest.fixture
@@ -35,6 +35,25 @@ def test_shards_add_to_each_other(results: OptionalPartitionedDataset) -> None:
     results.save({"a": {"x": 1}})
     results.save({"b": {"x": 2}})
     assert set(results.load()) == {"a", "b"}
+
+
+# An object store stands behind the same interface as a folder.
+@pytest.mark.parametrize("address", ["{folder}/results", "memory://by-name"])
+def test_partitions_are_found_by_name_without_a_listing(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"dataset": "json.JSONDataset", "filename_suffix": ".json"}
+    dataset = PartitionsByNameDataset(path=address.format(folder=tmp_path), **arguments)
+    results = dataset.load()
+    assert "a" not in results
+    dataset.save({"a": {"x": 1}, "b": {"x": 2}})
+    assert set(results) == {"a", "b"}
+    monkeypatch.setattr(dataset, "_list_partitions", lambda: pytest.fail("a listing grows with the fleet"))
+    assert "a" in results
+    assert results["b"]() == {"x": 2}
+    assert "c" not in results
+    with pytest.raises(KeyError):
+        results["c"]
 
 
 # An object store stands behind the same interface as a folder.

@@ -28,8 +28,15 @@ class ChildIndex:
 
     def run_ids(self, series: Iterable[str]) -> list[str]:
         """Run ids of those of the series that are noted."""
-        noted = self.series()
-        return [self._filesystem.cat_file(self._file(one)).decode() for one in series if one in noted]
+        files = [self._file(one) for one in series]
+        if not files:
+            return []
+        # By name, all at once: a listing grows with the fleet.
+        found = list(self._filesystem.cat(files, on_error="return").values())
+        for content in found:
+            if isinstance(content, Exception) and not isinstance(content, FileNotFoundError):
+                raise content
+        return [content.decode() for content in found if isinstance(content, bytes)]
 
     def add(self, series: str, run_id: str) -> None:
         """Note a child run; to be called before it is ended, so that none is finished and not noted."""
