@@ -10,10 +10,14 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from airflow.sdk import Variable, conf
+from airflow.sdk.log import redact
 
 from tracked_kedro import names
 from tracked_kedro.reconciliation import this_process
 from tracked_kedro.retries import is_attended
+
+# Stores refuse tags of more than 8,000 characters.
+_TAG_LENGTH = 4000
 
 
 def airflow_identity() -> str:
@@ -47,6 +51,8 @@ def tags_of(pipeline: str, airflow: str, context: Any) -> dict[str, str]:
         names.ENVIRONMENT_TAG: os.environ.get("KEDRO_ENV", "local"),
         names.KEDRO_VERSION_TAG: kedro_version,
         names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={pipeline}",
+        # What was asked for by hand; the values that everything had are the run's parameters.
+        names.RUNTIME_PARAMS_TAG: str(redact(dict(dag_run.conf)))[:_TAG_LENGTH] if dag_run.conf else None,
         names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
         names.USER_TAG: getpass.getuser(),
         names.AIRFLOW_TAG: airflow,

@@ -15,6 +15,8 @@ SOURCE_TAG = "mlflow.source.name"
 USER_TAG = "mlflow.user"
 NOTE_TAG = "mlflow.note.content"
 FAILED_TASKS_TAG = "airflow.failed_tasks"
+# Why the Kedro session that failed last did so; set by whatever tracks sessions in the project.
+ERROR_TAGS = ("error_type", "error_message")
 # Page of the DAG run, where Airflow's address is known.
 DAG_RUN_URL_TAG = "airflow.dag_run_url"
 # Which Airflow the DAG run belongs to: several may log to one tracking server. Its value is an Airflow Variable.
@@ -28,6 +30,7 @@ PIPELINE_TAG = "pipeline_names"
 ENVIRONMENT_TAG = "env"
 KEDRO_VERSION_TAG = "kedro_version"
 KEDRO_COMMAND_TAG = "kedro_command"
+RUNTIME_PARAMS_TAG = "runtime_params"
 
 # Parameters that the bridge hands to Kedro beside those of the DAG run.
 RUN_KEY = "run_key"

@@ -15,6 +15,7 @@ from tracked_kedro.names import (
     DAG_RUN_ID_TAG,
     DAG_RUN_URL_TAG,
     END_REASON_TAG,
+    ERROR_TAGS,
     FAILED_TASKS_TAG,
     NOTE_TAG,
     PROCESS_TAG,
@@ -69,7 +70,8 @@ def _parents(client, experiment_id: str, dag_id: str, dag_run_id: str):
 def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
     """Give the parent its final status: FAILED where tasks failed, naming them in a tag, else FINISHED.
 
-    Children that are still open become FAILED in either case: nobody finished them.
+    The reason of a failure that a retry has mended is taken away. Children that are still open become FAILED in either
+    case: nobody finished them.
     """
     from mlflow.tracking import MlflowClient
 
@@ -79,8 +81,9 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
     _link_to_airflow(client, run)
     if failed_tasks:
         client.set_tag(run_id, FAILED_TASKS_TAG, ", ".join(failed_tasks))
-    elif FAILED_TASKS_TAG in run.data.tags:
-        client.delete_tag(run_id, FAILED_TASKS_TAG)
+    else:
+        for key in {FAILED_TASKS_TAG, *ERROR_TAGS} & run.data.tags.keys():
+            client.delete_tag(run_id, key)
     client.set_terminated(run_id, "FAILED" if failed_tasks else "FINISHED")
 
 

@@ -39,9 +39,33 @@ class Session:
         os.environ.pop("MLFLOW_RUN_ID", None)
         path = project_path()
         bootstrap_project(path)
-        parameters = {**self.runtime_params, PIPELINE: self.pipeline}
-        with KedroSession.create(project_path=path, runtime_params=parameters, save_on_close=False) as session:
+        with KedroSession.create(project_path=path, runtime_params=self._parameters, save_on_close=False) as session:
             yield session
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return {**self.runtime_params, PIPELINE: self.pipeline}
+
+    def connect(self) -> None:
+        """Point MLflow to the server that the project's mlflow.yml names, with its credentials, where it names one.
+
+        To be called in each process before the parent run is resumed: kedro-mlflow does it with the session's context,
+        but leaves everything as it is where a run is already open.
+        """
+        quiet_kedro()
+        from kedro.framework.project import settings
+        from kedro.framework.startup import bootstrap_project
+
+        path = project_path()
+        bootstrap_project(path)
+        loader = settings.CONFIG_LOADER_CLASS(
+            str(path / settings.CONF_SOURCE),
+            env=os.environ.get("KEDRO_ENV"),
+            runtime_params=self._parameters,
+            **settings.CONFIG_LOADER_ARGS,
+        )
+        if any((loader["mlflow"].get("server") or {}).values()):
+            self.load_context()
 
     def load_context(self):
         """The project's context; loading it checks the parameters and finds or makes the experiment."""

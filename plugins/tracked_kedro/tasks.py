@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 from airflow.sdk import BaseOperator, conf, get_current_context, task
@@ -112,14 +113,14 @@ class RunNodes(BaseOperator):
             made = session.run(nodes=self.nodes)
             return made[self.xcom].load() if self.xcom else None
 
-        return _guarded(lambda: runs.in_parent(_parent(context), run))
+        return _in_parent(context, session, run)
 
 
 @task
 def list_shards(*, pipeline: str, parameters: dict[str, str], keys: str, size: str, **context: Any) -> list[list[str]]:
     """Split the keys that the dataset `keys` lists into shards of as many as the DAG parameter `size` says."""
     session = _session(pipeline, parameters, context)
-    found = _guarded(lambda: runs.in_parent(_parent(context), lambda: session.load_dataset(keys)))
+    found = _in_parent(context, session, lambda: session.load_dataset(keys))
     wanted = int(context["params"][size])
     limit = conf.getint("core", "max_map_length")
     per_task = max(wanted, math.ceil(len(found) / limit))
@@ -136,7 +137,7 @@ def run_shard(*, pipeline: str, parameters: dict[str, str], namespace: str, shar
         ", ".join(shard) if len(shard) <= 5 else f"{shard[0]} … {shard[-1]} ({len(shard)})"
     )
     session = _session(pipeline, parameters, context, {names.SHARD: list(shard)})
-    _guarded(lambda: runs.in_parent(_parent(context), lambda: session.run(namespace=namespace)))
+    _in_parent(context, session, lambda: session.run(namespace=namespace))
 
 
 @task
@@ -152,6 +153,8 @@ def close_run(**context: Any) -> None:
     failed = sorted(key for key, state in states.items() if state == "failed")
     run_id = _parent(context)
     if run_id is not None:
+        # A DAG bears the name of its pipeline.
+        _guarded(Session(dag_run.dag_id).connect)
         _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, failed)))
     log.info("parent_run_id=%s closed, failed tasks: %s", run_id, ", ".join(failed) or "none")
     if failed:
@@ -172,6 +175,14 @@ def _session(pipeline: str, parameters: dict[str, str], context: Any, extra: dic
 def _cutoff(context: Any):
     dag_run = context["dag_run"]
     return cutoff_of(context["params"].get(names.CUTOFF), dag_run.data_interval_end, dag_run.run_after)
+
+
+def _in_parent(context: Any, session: Session, work: Callable[[], Any]) -> Any:
+    """Call `work` with the DAG run's parent as MLflow's active run, on the server that mlflow.yml names."""
+    run_id = _parent(context)
+    if run_id is not None:
+        _guarded(session.connect)
+    return _guarded(lambda: runs.in_parent(run_id, work))
 
 
 def _parent(context: Any) -> str | None:

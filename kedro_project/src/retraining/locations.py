@@ -92,9 +92,12 @@ def movies_stream(movies: str | None) -> str:
     return str(raw if raw.is_file() else movies_sample_folder() / raw.name)
 
 
-def artifact_location(experiment: str) -> str | None:
-    """Artifact folder of an experiment on the embedded SQLite store; None leaves it to the tracking server."""
-    if os.environ.get("MLFLOW_TRACKING_URI", "sqlite:").startswith("sqlite:"):
+def artifact_location(experiment: str, address: str | None = None) -> str | None:
+    """Artifact folder of an experiment on the embedded SQLite store; None leaves it to the tracking server.
+
+    The address is that of the tracking server, by default what MLFLOW_TRACKING_URI says.
+    """
+    if (address or os.environ.get("MLFLOW_TRACKING_URI", "sqlite:")).startswith("sqlite:"):
         return (var_folder() / "mlflow" / "artifacts" / experiment).as_uri()
     return None
 

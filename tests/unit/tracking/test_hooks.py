@@ -86,12 +86,14 @@ def test_an_open_run_is_left_as_it_is(store: MlflowClient, parent, kedro) -> Non
     assert len(runs(store)) == 1
 
 
-def test_an_error_leaves_an_open_run_as_it_is(store: MlflowClient, parent, kedro) -> None:
+def test_an_error_leaves_an_open_run_open_and_tells_the_reason(store: MlflowClient, parent, kedro) -> None:
     before = store.get_run(parent.info.run_id).data.tags
     with pytest.raises(UnknownSeriesError):
         kedro(series=["atlantis"])
     after = store.get_run(parent.info.run_id)
     assert after.info.status == "RUNNING"
+    assert after.data.tags.pop("error_message").startswith("unknown series: 'atlantis'")
+    assert after.data.tags.pop("error_type") == "UnknownSeriesError"
     assert after.data.tags == before
 
 
@@ -130,7 +132,7 @@ def test_use_mlflow_false_makes_not_one_call(closed_port: str, kedro, var: Path)
 
 
 def test_a_server_that_does_not_answer_is_named(closed_port: str, kedro, var: Path) -> None:
-    with pytest.raises(TrackingUnavailableError, match=rf"{closed_port} \(MLFLOW_TRACKING_URI\).*use_mlflow=false"):
+    with pytest.raises(TrackingUnavailableError, match=rf"{closed_port} \(MLFLOW_TRACKING_URI.*use_mlflow=false"):
         kedro()
     assert not (var / "data").exists()
 
@@ -198,7 +200,7 @@ def test_a_store_that_fails_meanwhile_does_not_hide_the_error(
     monkeypatch.setattr(MlflowClient, "log_batch", refuse)
     with pytest.raises(UnknownSeriesError):
         kedro(series=["atlantis"])
-    assert "could not be marked FAILED" in caplog.text
+    assert "could not be told why it failed" in caplog.text
 
 
 class TestPlacesThatCannotBeWritten:

@@ -13,6 +13,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro_mlflow.config.resolvers import resolve_random_name
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from kedro_mlflow.framework.hooks.utils import _assert_mlflow_enabled
 from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
@@ -21,11 +22,14 @@ from mlflow.entities import RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
+from omegaconf import OmegaConf
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from retraining.config import check_parameters
 from retraining.tracking.inference_model import log_inference_model
+from retraining.tracking.mlflow_config import MlflowConfig
+from retraining.tracking.redaction import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +59,17 @@ def _read_by_pipelines() -> set[str]:
 
 
 class TrackingHook(MlflowHook):
-    """kedro-mlflow's hook, with seven differences that many tasks on one run, and many pipelines, need.
+    """kedro-mlflow's hook, with eight differences that many tasks on one run, and many pipelines, need.
 
     * A pipeline that has a DAG logs to an experiment of its own: `mlflow.yml` is read with the runtime parameter
       ``pipeline``, which tasks give and which is added here for `kedro run`.
-    * A run that was already open is left as it is: whoever opened it owns its tags and its status.
+    * A run that was already open is left open: whoever opened it owns its name and its status.
     * A parameter that changed since the run began (a cleared task after a changed configuration) is noted in a
       tag, since MLflow parameters are write-once, and does not fail the task.
     * A node's parameters are logged together: one by one they were a third of a small DAG run's requests.
     * ``use_mlflow: false`` makes not one call.
-    * The reason of a failure is kept in tags, and a store that fails meanwhile does not hide it.
+    * The reason of a failure is kept in tags, without secrets, and a store that fails meanwhile does not hide it.
+    * `mlflow.yml` may forbid to create an experiment, and name a database relative to the project.
     * The inference half of a ``PipelineML`` is logged as code, not as a pickle.
     """
 
@@ -74,20 +79,40 @@ class TrackingHook(MlflowHook):
 
         Raises:
             TrackingUnavailableError: the server or store does not answer.
+            MlflowConfigError: `mlflow.yml` asks for what cannot be.
         """
         self._use_mlflow = bool(context.config_loader["parameters"].get("use_mlflow", True))
         if not self._use_mlflow:
             return
         self._context = context
+        if not OmegaConf.has_resolver("km.random_name"):
+            OmegaConf.register_new_resolver("km.random_name", resolve_random_name, use_cache=True)
         _name_experiment(context, _pipelines_of_command())
-        try:
-            super().after_context_created(context)
-        except _STORE_ERRORS as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise TrackingUnavailableError(
-                f"MLflow cannot be used at {mlflow.get_tracking_uri()} (MLFLOW_TRACKING_URI): {first}. "
-                "Start the server or correct the address; use_mlflow=false runs without tracking"
-            ) from error
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """What kedro-mlflow's own hook does here, with our settings instead of its own."""
+        config = MlflowConfig.read(self._context.config_loader["mlflow"])
+        run = mlflow.active_run()
+        self._already_active_mlflow = run is not None
+        if run is None:
+            try:
+                config.setup(self._context)
+            except _STORE_ERRORS as error:
+                first = (str(error).splitlines() or [type(error).__name__])[0]
+                where = config.server.mlflow_tracking_uri or mlflow.get_tracking_uri()
+                raise TrackingUnavailableError(
+                    f"MLflow cannot be used at {without_secrets(where)} (MLFLOW_TRACKING_URI, or "
+                    f"server.mlflow_tracking_uri in mlflow.yml): {without_secrets(first)}. "
+                    "Start the server or correct the address; use_mlflow=false runs without tracking"
+                ) from error
+        else:
+            # Whoever opened the run has chosen the server and the experiment.
+            config.server.mlflow_tracking_uri = mlflow.get_tracking_uri()
+            config.server._mlflow_client = MlflowClient()
+            config.tracking.run.id = run.info.run_id
+        self._context.mlflow = config  # type: ignore[attr-defined]
+        self.mlflow_config = config
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -104,7 +129,7 @@ class TrackingHook(MlflowHook):
         else:
             if _name_experiment(self._context, run_params.get("pipeline_names") or []):
                 # A session of Python code: only now is it known which pipeline runs.
-                super().after_context_created(self._context)
+                self._set_up()
             super().before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
         run = mlflow.active_run() if self._is_mlflow_enabled else None
         self._known_params = dict(MlflowClient().get_run(run.info.run_id).data.params) if run else {}
@@ -168,20 +193,22 @@ class TrackingHook(MlflowHook):
     def on_pipeline_error(
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """End the run as FAILED with the reason, unless it was already open."""
-        if not self._is_mlflow_enabled or self._already_active_mlflow:
+        """Keep the reason; end the run as FAILED, unless it was already open."""
+        if not self._is_mlflow_enabled:
             return
         # Not kedro-mlflow's own: it raises UnboundLocalError where no run is active in this thread (its issue 645).
-        reason = {"error_type": type(error).__name__, "error_message": str(error)[:_TAG_LENGTH]}
+        reason = {"error_type": type(error).__name__, "error_message": without_secrets(str(error))[:_TAG_LENGTH]}
         failed = RunStatus.to_string(RunStatus.FAILED)
         try:
             client = MlflowClient()
             client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in reason.items()])
+            if self._already_active_mlflow:
+                return
             while mlflow.active_run():
                 mlflow.end_run(failed)
             client.set_terminated(self.run_id, failed)
         except _STORE_ERRORS:
-            log.warning("Run %s could not be marked FAILED", self.run_id, exc_info=True)
+            log.warning("Run %s could not be told why it failed", self.run_id, exc_info=True)
 
 
 def _pipelines_of_command() -> list[str]:

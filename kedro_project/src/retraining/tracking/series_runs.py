@@ -18,6 +18,7 @@ from retraining.pyfunc.saving import save_series_model
 from retraining.series_record import SeriesRecord
 from retraining.tracking.child_index import ChildIndex
 from retraining.tracking.children import FAILURE_TAG, FINGERPRINT_TAG, ChildRuns
+from retraining.tracking.redaction import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def _find(children: ChildRuns, index: ChildIndex, series: Iterable[str]) -> dict
 
 def _log_record(children: ChildRuns, child: RunInfo, record: SeriesRecord) -> None:
     now = int(time.time() * 1000)
-    tags = {**record.tags, **({FAILURE_TAG: record.failure[:_TAG_LENGTH]} if record.failure else {})}
+    tags = {**record.tags, **({FAILURE_TAG: without_secrets(record.failure)[:_TAG_LENGTH]} if record.failure else {})}
     children.client.log_batch(
         child.run_id,
         metrics=[Metric(key, float(value), now, 0) for key, value in record.metrics.items()],
