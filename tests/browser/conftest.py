@@ -26,7 +26,7 @@ class Pages:
     mlflow: str = ""
     password: str = ""
 
-    def wait_until_ready(self, within: float = 120) -> None:
+    def wait_until_ready(self, within: float = 300) -> None:
         deadline = time.monotonic() + within
         while "Ready." not in (text := self.output.read_text()):
             assert self.process.poll() is None, text

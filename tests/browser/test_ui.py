@@ -89,7 +89,7 @@ def trigger(page: Page, *, series: list[str], months_ahead: int, cutoff: str, st
     expect(form).to_be_hidden()
 
 
-def wait_for_run(page: Page, ui, within: float = 240) -> str:
+def wait_for_run(page: Page, ui, within: float = 600) -> str:
     login = page.request.post(f"{ui.airflow}/auth/token", data={"username": "admin", "password": ui.password})
     headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
     deadline = time.monotonic() + within

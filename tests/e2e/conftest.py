@@ -117,7 +117,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deployment = Deployment(tmp_path_factory.mktemp("prepared") / "var")
     (deployment.var / "mlflow").mkdir(parents=True)
     environment = deployment.environment
-    subprocess.run(["airflow", "db", "migrate"], env=environment, check=True, capture_output=True, timeout=120)
+    subprocess.run(["airflow", "db", "migrate"], env=environment, check=True, capture_output=True, timeout=300)
     deployment.client.search_experiments()
     # It names this folder; Airflow writes another where it is absent.
     (deployment.var / "airflow" / "airflow.cfg").unlink(missing_ok=True)

@@ -22,7 +22,7 @@ def retrain(deployment, *settings: str) -> subprocess.CompletedProcess[str]:
         env=deployment.environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
 
 

@@ -23,7 +23,7 @@ def retrain(deployment, *settings: str) -> subprocess.CompletedProcess[str]:
         env=deployment.environment,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
     )
 
 

@@ -40,7 +40,7 @@ class Replayed:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "retraining", *arguments],
-            env=self.deployment.environment, capture_output=True, text=True, timeout=400,
+            env=self.deployment.environment, capture_output=True, text=True, timeout=900,
         )  # fmt: skip
         print(done.stdout)
         return done

@@ -25,7 +25,7 @@ def test_retrain_from_the_makefile(new_deployment: Callable, real_data: Path) ->
         env={**deployment.environment, "AIRFLOW_HOME": str(deployment.var / "airflow")},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert done.stdout.rstrip().endswith("series=12 finished=12 failed=0")

@@ -55,7 +55,7 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlainServ
         )
     server = PlainServer(address, path, process)
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while not _answers(f"{address}/health"):
             assert process.poll() is None, path.read_text()
             assert time.monotonic() < deadline, path.read_text()

@@ -73,7 +73,7 @@ class Airflow:
                     start_new_session=True,
                 )
         if "api-server" in parts:
-            self.wait(lambda: self._healthy(), within=120)
+            self.wait(lambda: self._healthy(), within=300)
             self.token = self._token()
 
     def stop(self, *parts: str, number: int = signal.SIGTERM) -> None:

@@ -53,7 +53,7 @@ class Deployment:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=600,
         )
 
     def run(self, *arguments: str, **parameters: object) -> Run | None:

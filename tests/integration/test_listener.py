@@ -129,7 +129,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, plain_server: PlainServ
     airflow = deployment.airflow
     try:
         airflow.start("api-server", "scheduler", "dag-processor")
-        airflow.wait(lambda: airflow.has_dag("limited") and airflow.has_dag("long"), within=90)
+        airflow.wait(lambda: airflow.has_dag("limited") and airflow.has_dag("long"), within=300)
         # Side by side: each takes a slot of the executor while its task sleeps.
         airflow.trigger("limited", "timed_out")
         for run_id in ("failed", "success", "unreachable"):

@@ -44,7 +44,7 @@ class Deployment:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         command = ["kedro", "run", "--pipelines", "movie_recommender", "--params", ",".join(parameters)]
-        return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=170)
+        return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600)
 
     def runs(self, query: str = "") -> list[Run]:
         experiment = self.client.get_experiment_by_name("movie_recommender")

@@ -138,7 +138,7 @@ def test_a_backfill_of_three_months_knows_in_each_nothing_of_its_future(
     ]
     # Intervals that begin on the third of each month and end on the third of the next.
     command += ["--from-date", "2019-02-01", "--to-date", "2019-04-30"]
-    done = subprocess.run(command, env=dict(stack.environment), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=dict(stack.environment), cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     api.call("PATCH", f"/dags/{DAG}", {"is_paused": False})
     listed = api.call("GET", f"/dags/{DAG}/dagRuns?run_type=backfill&limit=10")["dag_runs"]

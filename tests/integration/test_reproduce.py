@@ -46,7 +46,7 @@ class Checkout:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=900,
         )
 
     def reproduce(self, *options: str) -> subprocess.CompletedProcess[str]:
