@@ -9,14 +9,14 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
-from tracked_kedro import names
+from tracked_kedro import addresses, names
 from tracked_kedro.alerts import NOT_PROMOTED, alerts
 from tracked_kedro.retries import is_attended
 
 COMMENT = "comment"
 
 
-class _Approval(ApprovalOperator):
+class PromotionApproval(ApprovalOperator):
     """Ends at once where nobody has to be asked; else waits in state "awaiting input", holding no worker slot.
 
     Its XCom value is {"by": who, "why": comment}. Where it is skipped, `promote` is skipped too and no alias moves.
@@ -36,7 +36,7 @@ class _Approval(ApprovalOperator):
         if is_attended(context):
             raise AirflowSkipException("Not promoted: `airflow dags test` has nobody who could approve")
         self.subject = f"Promote {decision['model']} version {decision['version']}?"
-        self.body = decision["text"]
+        self.body = _evidence(decision, context["ti"].xcom_pull(task_ids=names.OPEN_RUN_TASK))
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
@@ -46,7 +46,22 @@ class _Approval(ApprovalOperator):
         return {"by": user.get("name") or "nobody", "why": answer["params_input"].get(COMMENT) or ""}
 
 
-def approve(*, hours: float, doc_md: str) -> _Approval:
+def _evidence(decision: dict[str, Any], run_id: str) -> str:
+    """The decision with links and pictures. Airflow's database keeps this text, the tracking server the pictures."""
+    links = {"Run in MLflow": "run", "Report": "report", "Model version": "version"}
+    lines = [
+        " · ".join(f"[{words}]({addresses.to_mlflow(f'{page}/{run_id}')})" for words, page in links.items()),
+        "",
+        decision["text"],
+    ]
+    for caption, path in decision["pictures"].items():
+        address = addresses.picture(run_id, path)
+        # Airflow shows a picture 300 pixels wide; the link opens it in full.
+        lines += [f"[{caption} (in full)]({address})", "", f"![{caption}]({address})", ""]
+    return "\n".join(lines)
+
+
+def approve(*, hours: float, doc_md: str) -> PromotionApproval:
     """The task `approve` of a generated DAG.
 
     Args:
@@ -54,7 +69,7 @@ def approve(*, hours: float, doc_md: str) -> _Approval:
         doc_md: the task's documentation.
     """
     comment = Param("", type=["string", "null"], title="Comment", description="Kept with the version.")
-    return _Approval(
+    return PromotionApproval(
         task_id=names.APPROVE_TASK,
         doc_md=doc_md,
         subject="Promote the challenger?",

@@ -7,11 +7,12 @@ whenever a task is looked at.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from airflow.sdk import BaseOperatorLink, conf
+from airflow.sdk import BaseOperatorLink
 
-from tracked_kedro.names import OPEN_RUN_TASK, PAGE_PREFIX, SHARDS_SUFFIX, VERSION_TASKS
+from tracked_kedro.addresses import to_mlflow
+from tracked_kedro.names import OPEN_RUN_TASK, SHARDS_SUFFIX, VERSION_TASKS
 
 if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
@@ -28,12 +29,12 @@ class MlflowRunLink(BaseOperatorLink):
         if parent is None:
             return ""
         if ti_key.map_index < 0:
-            return _address(f"run/{parent}")
+            return to_mlflow(f"run/{parent}")
         shards = _returned(ti_key, f"{ti_key.task_id}{SHARDS_SUFFIX}")
         mine = shards[ti_key.map_index] if isinstance(shards, list) and ti_key.map_index < len(shards) else []
         # A shard may hold thousands; an address may not.
         series = ",".join(quote(str(one), safe="") for one in mine) if len(mine) <= 20 else ""
-        return _address(f"run/{parent}/children" + (f"?series={series}" if series else ""))
+        return to_mlflow(f"run/{parent}/children" + (f"?series={series}" if series else ""))
 
 
 class ModelVersionLink(BaseOperatorLink):
@@ -44,7 +45,7 @@ class ModelVersionLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """Address of the version; empty for tasks that have nothing to do with it."""
         parent = _parent(ti_key) if ti_key.task_id in VERSION_TASKS else None
-        return _address(f"version/{parent}") if parent else ""
+        return to_mlflow(f"version/{parent}") if parent else ""
 
 
 class ReportLink(BaseOperatorLink):
@@ -55,7 +56,7 @@ class ReportLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """Address of the report, empty without tracking."""
         parent = _parent(ti_key)
-        return _address(f"report/{parent}") if parent else ""
+        return to_mlflow(f"report/{parent}") if parent else ""
 
 
 LINKS = [MlflowRunLink(), ModelVersionLink(), ReportLink()]
@@ -77,8 +78,3 @@ def _returned(ti_key: TaskInstanceKey, task_id: str) -> Any:
     with create_session() as session:
         found = session.scalars(query).first()
         return XComModel.deserialize_value(found) if found is not None else None
-
-
-def _address(path: str) -> str:
-    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-    return f"{root}{PAGE_PREFIX}/mlflow/{path}"

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urljoin
 
 import pytest
 from mlflow.tracking import MlflowClient
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.conftest import deployment_environment
 from tests.integration.real_airflow import Airflow, migrate
 
@@ -23,6 +24,7 @@ from retraining.sample_data import station_text
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
 
 MODEL = "climate-brazil"
+MLFLOW_PAGES = "http://mlflow.example"
 PREPARED = "replay__2019-11-01"
 # The end of the generated DAG, on what a month without promotion has left; one of them waits for seconds only.
 DAGS = """
@@ -31,18 +33,22 @@ from tracked_kedro import tasks
 
 PARAMETERS = {"promotion": "climate_brazil.promotion.mode", "rules": "climate_brazil.promotion.rules"}
 KEDRO = {"pipeline": "climate_brazil", "parameters": PARAMETERS}
-RULES = [{"metric": "gate_share", "direction": "higher", "reference": 0.99}]
+RULES = [
+    {"metric": "gate_share", "direction": "higher", "reference": 0.99},
+    {"metric": "crps", "direction": "lower", "reference": "crps_seasonal_naive", "tolerance": 0.9},
+]
 
 for dag_id, hours in {"asks": 1, "asks_briefly": 4 / 3600}.items():
     with DAG(dag_id, schedule=None, params={"promotion": Param("approve", type="string"), "rules": RULES}):
         opened = tasks.open_run(**KEDRO)
+        compare = tasks.RunNodes(task_id="compare", nodes=["compare"], **KEDRO)
         decide = tasks.RunNodes(task_id="decide", nodes=["decide"], xcom="climate_brazil_decision", **KEDRO)
         approve = tasks.approve(hours=hours, doc_md="Asks.")
         outlets = [Asset("models/climate-brazil")]
         promote = tasks.RunNodes(
             task_id="promote", nodes=["promote"], approved_by="approve", outlets=outlets, retries=0, **KEDRO
         )
-        opened >> decide >> approve >> promote >> tasks.close_run.override(trigger_rule="all_done")()
+        opened >> compare >> decide >> approve >> promote >> tasks.close_run.override(trigger_rule="all_done")()
 """
 
 
@@ -57,6 +63,7 @@ class Waiting:
         self.environment = {
             **deployment_environment(self.var),
             "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+            "RETRAINING_MLFLOW_UI": MLFLOW_PAGES,
         }
         stations = folder / "stations"
         stations.mkdir()
@@ -131,12 +138,13 @@ def test_rejected_by_the_api(waiting: Waiting):
 def test_rejected_and_approved_on_the_page(waiting: Waiting, browser: Browser):
     for run_id, button in (("rejected_there", "Reject"), ("approved_there", "Approve")):
         waiting.ask("asks", run_id)
-        page = browser.new_page(viewport={"width": 1280, "height": 1200})
+        page = browser.new_page(viewport={"width": 1280, "height": 1800})
         page.set_default_timeout(60_000)
         page.goto(f"{waiting.airflow.address}/dags/asks/runs/{run_id}/tasks/approve/required_actions")
         expect(page.get_by_text(f"Promote {MODEL} version 1?").first).to_be_visible(timeout=60_000)
         # The evidence: the rules with their numbers.
         expect(page.get_by_text("gate_share at least 0.99").first).to_be_visible()
+        shows_the_scores_the_picture_and_the_way_to_mlflow(page)
         page.get_by_role("button", name=re.compile(f"^{button}")).click()
         states = waiting.ended("asks", run_id)
         promoted = button == "Approve"
@@ -146,6 +154,21 @@ def test_rejected_and_approved_on_the_page(waiting: Waiting, browser: Browser):
     assert waiting.events() == 1
 
 
+def shows_the_scores_the_picture_and_the_way_to_mlflow(page: Page) -> None:
+    baselines = page.get_by_role("row").filter(has_text="seasonal naive").first
+    expect(baselines).to_contain_text(re.compile("challenger.*champion.*seasonal naive"))
+    picture = page.get_by_role("img", name="Forecasts of challenger and champion").first
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("picture => picture.complete && picture.naturalWidth === 640", arg=picture.element_handle())
+    expect(picture).to_be_visible()
+    # Followed by hand: where it leads is no part of this test.
+    link = page.get_by_role("link", name="Run in MLflow").first.get_attribute("href")
+    answer = page.request.get(urljoin(page.url, link), max_redirects=0)
+    run_id = picture.get_attribute("src").split("/picture/")[1].split("/")[0]
+    assert answer.status == 303
+    assert re.fullmatch(rf"{MLFLOW_PAGES}/#/experiments/\d+/runs/{run_id}\?.*", answer.headers["location"])
+
+
 def test_approved_by_the_api_says_who_and_why(waiting: Waiting):
     # The champion steps back, so that there is something to approve once more.
     waiting.registry.client.delete_registered_model_alias(MODEL, "champion")
@@ -153,6 +176,8 @@ def test_approved_by_the_api_says_who_and_why(waiting: Waiting):
     waiting.ask("asks", "approved")
     detail = waiting.airflow.call("GET", "dags/asks/dagRuns/approved/taskInstances/approve/-1/hitlDetails")
     assert detail["subject"] == f"Promote {MODEL} version 1?"
+    assert "](/forecasts/mlflow/picture/" in detail["body"]
+    assert len(detail["body"]) < 10_000, "Airflow's database keeps it: pictures are addresses"
     with pytest.raises(HTTPError):
         waiting.answer("approved", "Perhaps")
     waiting.answer("approved", "Approve", "looks right")

@@ -149,7 +149,15 @@ def test_an_empty_store_says_what_to_do(site: Site):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/made_up", "/made_up/series/s00001", "/made_up/series/s00001/past", "/made_up/download/overview.csv"]
+    "path",
+    [
+        "/",
+        "/made_up",
+        "/made_up/series/s00001",
+        "/made_up/series/s00001/past",
+        "/made_up/download/overview.csv",
+        "/mlflow/picture/0000/figures/one.png",
+    ],
 )
 def test_nobody_sees_anything_without_a_login(filled: Site, path: str):
     status, text, headers = filled.get(f"/forecasts{path}", login=False)
@@ -157,6 +165,18 @@ def test_nobody_sees_anything_without_a_login(filled: Site, path: str):
     status, _, headers = filled.get(f"/forecasts{path}?month=2019-08", login=False, accept="text/html")
     assert status == 303
     assert headers["location"].startswith("/api/v2/auth/login?next=%2Fforecasts")
+
+
+def test_a_picture_of_a_run_is_shown_and_nothing_else_of_it(filled: Site, tmp_path: Path):
+    assert filled.stored is not None
+    client, run_id = filled.stored.client, next(iter(filled.stored.parents.values()))
+    (tmp_path / "one.png").write_bytes(b"\x89PNG")
+    client.log_artifact(run_id, str(tmp_path / "one.png"), "figures")
+    status, content, headers = filled.get(f"/forecasts/mlflow/picture/{run_id}/figures/one.png")
+    assert (status, content, headers["content-type"]) == (200, b"\x89PNG", "image/png")
+    refused = ["figures/other.png", "forecasts/overview.parquet", "..%2Fone.png", "figures/../../one.png"]
+    for path in refused:
+        assert filled.get(f"/forecasts/mlflow/picture/{run_id}/{path}")[0] == 404, path
 
 
 def test_every_answer_forbids_what_is_from_outside(filled: Site):

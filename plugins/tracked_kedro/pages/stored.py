@@ -8,11 +8,13 @@ seconds. Requires nothing of a pipeline but these artifacts: `forecasts/overview
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -197,6 +199,15 @@ class Stored:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise NotStoredError(f"The tracking server has no run {run_id}") from error
+
+    def artifact(self, run_id: str, path: str) -> bytes:
+        """A small file among the artifacts of a run that may not have ended yet."""
+
+        def ask() -> bytes:
+            with tempfile.TemporaryDirectory() as folder:
+                return Path(self._download(run_id)(path, folder)).read_bytes()
+
+        return self._fresh.get(("artifact", run_id, path), ask)
 
     def children_of(self, run: Any, series: set[str]) -> list[str]:
         """Ids of the child runs of some series of a parent."""

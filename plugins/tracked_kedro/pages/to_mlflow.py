@@ -56,6 +56,13 @@ def add_routes(app: FastAPI, stored: Stored) -> None:
 
         return _to(request, address)
 
+    @app.get("/mlflow/picture/{run_id}/{path:path}")
+    def picture(user: User, run_id: str, path: str) -> Response:
+        _run(user, run_id)
+        if not path.endswith(".png") or ".." in path.split("/"):
+            raise NotStoredError("Only pictures (.png) are shown here")
+        return Response(stored.artifact(run_id, path), media_type="image/png", headers={"Cache-Control": "no-store"})
+
     def _run(user: Any, run_id: str) -> Any:
         if not run_id.isalnum():
             raise NotStoredError("That is no id of a run")

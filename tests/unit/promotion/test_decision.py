@@ -9,6 +9,7 @@ import pytest
 from retraining.config import CHAMPION, CLIMATE_RULES, Rule
 from retraining.promotion.decision import Decision, RuleOutcome, as_markdown, judge
 from retraining.promotion.evidence import Evidence, Shared
+from retraining.promotion.side_by_side import side_by_side
 
 GOOD = {
     "gate_share": 1.0,
@@ -128,9 +129,22 @@ def test_markdown_shows_every_rule_with_its_numbers():
         promote=promote,
         reason=reason,
         outcomes=outcomes,
+        scores=side_by_side(evidence(coverage_80=0.5), None, CLIMATE_RULES),
         remarks=("Observations: 12 new, 0 revised.",),
     )
     text = as_markdown(decision)
     assert "climate-brazil version 3 is not promoted" in text
     assert "| coverage_80 at least 0.65 | 0.5 | 0.65 | failed |" in text
     assert "- Observations: 12 new, 0 revised." in text
+    assert "| crps | 0.4 |  | 0.42 | 0.5 |" in text, "naive models stand beside the model"
+
+
+def test_scores_stand_side_by_side_with_the_champion_and_with_what_rules_refer_to():
+    shared = Shared(challenger=0.41, champion=0.43, cases=11, unit="months")
+    own = evidence(shared=shared, rmse=0.8, rmse_seasonal_naive=0.9, rmse_climatology_trend=0.7, n_series=2)
+    rows = {row.metric: row for row in side_by_side(own, evidence(crps=0.39, rmse=0.81), CLIMATE_RULES)}
+    assert set(rows) == {"crps, 11 shared months", "gate_share", "crps", "coverage_80", "rmse"}
+    assert (rows["crps, 11 shared months"].challenger, rows["crps, 11 shared months"].champion) == (0.41, 0.43)
+    assert (rows["crps"].challenger, rows["crps"].champion) == (0.40, 0.39)
+    assert rows["rmse"].baselines == {"climatology_trend": 0.7, "seasonal_naive": 0.9}
+    assert rows["gate_share"].baselines == {}

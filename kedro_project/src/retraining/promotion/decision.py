@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from retraining.config import CHAMPION, Rule
 from retraining.promotion.evidence import Evidence
+from retraining.promotion.side_by_side import ScoreRow, as_table, number
 
 Outcome = Literal["passed", "failed", "not applicable"]
 
@@ -42,6 +43,10 @@ class Decision(BaseModel):
         champion: the champion it was judged against; None where there was none.
         promote: whether the version may become champion.
         reason: one sentence.
+        outcomes: what became of each rule.
+        scores: of challenger, champion and baselines.
+        remarks: what changed since the champion, and what else a person should know.
+        pictures: path among the run's artifacts by caption.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +57,9 @@ class Decision(BaseModel):
     promote: bool
     reason: str
     outcomes: tuple[RuleOutcome, ...] = ()
+    scores: tuple[ScoreRow, ...] = ()
     remarks: tuple[str, ...] = ()
+    pictures: dict[str, str] = {}
 
 
 def judge(
@@ -141,13 +148,13 @@ def as_markdown(decision: Decision) -> str:
     if decision.outcomes:
         lines += ["| rule | challenger | bound | outcome | |", "|---|---:|---:|---|---|"]
         lines += [
-            f"| {one.rule} | {_number(one.value)} | {_number(one.bound)} | {one.outcome} | {one.note} |"
+            f"| {one.rule} | {number(one.value)} | {number(one.bound)} | {one.outcome} | {one.note} |"
             for one in decision.outcomes
         ]
         lines.append("")
+    if decision.scores:
+        lines += ["Scores on held-out data, side by side:", "", *as_table(decision.scores), ""]
+    if decision.remarks:
+        lines += ["What changed since the champion, and what else to know:", ""]
     lines += [f"- {remark}" for remark in decision.remarks]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"

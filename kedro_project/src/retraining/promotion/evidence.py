@@ -38,6 +38,7 @@ class Evidence(BaseModel):
         remarks: what a person who approves should know, one sentence each.
         settings: configuration and code it was made with, flat, to tell later what has changed.
         tags: what the version shall be tagged with, besides what every version is.
+        pictures: for a person who approves: path of a PNG among the run's artifacts by caption.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,7 @@ class Evidence(BaseModel):
     remarks: tuple[str, ...] = ()
     settings: dict[str, str] = {}
     tags: dict[str, str] = {}
+    pictures: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

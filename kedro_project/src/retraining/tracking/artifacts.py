@@ -41,6 +41,8 @@ class MlflowArtifactDataset(AbstractDataset[Any, Any]):
         if not (self._logging_activated and mlflow.active_run()):
             return
         filesystem, path = fsspec.core.url_to_fs(self._place)
+        if not filesystem.exists(path):  # a folder of no partitions
+            return
         if "file" in filesystem.protocol:
             mlflow.log_artifact(path, self._artifact_path)
             return

@@ -28,8 +28,8 @@ def normal_crps(mean: np.ndarray, sd: np.ndarray, actual: np.ndarray) -> np.ndar
     return sd * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / np.sqrt(np.pi))
 
 
-def shared_crps(own: pl.DataFrame, champions: pl.DataFrame, trained: Sequence[str]) -> dict[str, Any] | None:
-    """Pooled CRPS of both on the held-out months that they share, °C; None where they share none.
+def held_out_crps(own: pl.DataFrame, champions: pl.DataFrame, trained: Sequence[str]) -> pl.DataFrame:
+    """CRPS of both in each held-out month that they share: series, date, challenger, champion (°C).
 
     Args:
         own: forecast table of this run (`series_tables.FORECAST_SCHEMA`).
@@ -40,12 +40,27 @@ def shared_crps(own: pl.DataFrame, champions: pl.DataFrame, trained: Sequence[st
     mine = own.filter(held_out & pl.col("observed").is_not_null()).select(*KEYS, "mean", "sd", "observed")
     theirs = champions.filter(held_out).select(*KEYS, "mean", "sd")
     both = mine.join(theirs, on=KEYS, how="inner", suffix="_champion")
+    mean, sd, actual, mean_champion, sd_champion = (
+        both[name].to_numpy() for name in ("mean", "sd", "observed", "mean_champion", "sd_champion")
+    )
+    return both.select(
+        *KEYS,
+        challenger=pl.Series(normal_crps(mean, sd, actual), dtype=pl.Float64),
+        champion=pl.Series(normal_crps(mean_champion, sd_champion, actual), dtype=pl.Float64),
+    )
+
+
+def shared_crps(own: pl.DataFrame, champions: pl.DataFrame, trained: Sequence[str]) -> dict[str, Any] | None:
+    """Pooled CRPS of both on the held-out months that they share, °C; None where they share none.
+
+    The arguments are those of `held_out_crps`.
+    """
+    both = held_out_crps(own, champions, trained)
     if both.is_empty():
         return None
-    actual = both["observed"].to_numpy()
     return {
-        "challenger": float(normal_crps(both["mean"].to_numpy(), both["sd"].to_numpy(), actual).mean()),
-        "champion": float(normal_crps(both["mean_champion"].to_numpy(), both["sd_champion"].to_numpy(), actual).mean()),
+        "challenger": float(both["challenger"].to_numpy().mean()),
+        "champion": float(both["champion"].to_numpy().mean()),
         # Of a series; they hold out different months where their newest observations differ.
         "cases": _median(both, trained),
         "unit": "months",

@@ -178,9 +178,9 @@ def reporting() -> Pipeline:
                 [
                     *_named(*seen, "entries", "monitored", "child_runs"),
                     f"{NAME}_champion",
-                    *_named("params:series", *(f"params:{name}" for name in settings)),
+                    *_named("stations_origin", "params:series", *(f"params:{name}" for name in settings)),
                 ],
-                [*_named("forecasts", "overview"), f"{NAME}_evidence", f"{NAME}_model_files"],
+                [*_named("forecasts", "overview", "champion_figures"), f"{NAME}_evidence", f"{NAME}_model_files"],
                 name="compare",
             ),
             node(

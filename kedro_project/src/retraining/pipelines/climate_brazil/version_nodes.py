@@ -13,13 +13,16 @@ import polars as pl
 from retraining import code_version
 from retraining.config import Monitoring
 from retraining.digest import table_digest
+from retraining.pipelines.climate_brazil.champion_figures import forecasts_figure, scores_figure
 from retraining.pipelines.climate_brazil.comparison import (
+    SHOWN,
     changed_settings,
     changes,
     flat,
     passes_gate,
     shared_crps,
 )
+from retraining.pipelines.climate_brazil.forecast_figure import figure_png
 from retraining.pipelines.climate_brazil.overview import overview
 from retraining.pipelines.climate_brazil.report_nodes import all_scores
 from retraining.pipelines.climate_brazil.scores import pooled_scores
@@ -30,6 +33,9 @@ from retraining.structural import Fleet, InferenceConfig, ModelConfig, Posterior
 log = logging.getLogger(__name__)
 
 POSTERIORS, FORECASTS = "posteriors.npz", "forecasts.parquet"
+# Where the catalog keeps the pictures among the run's artifacts.
+PICTURES = "figures/beside_champion"
+CAPTIONS = {"scores": "Held-out CRPS of challenger and champion", "forecasts": "Forecasts of challenger and champion"}
 
 
 def compare(
@@ -44,21 +50,22 @@ def compare(
     monitored: Mapping[str, Any],
     children: Mapping[str, str],
     champion: Version | None,
+    origin: Mapping[str, Any],
     series: Sequence[str],
     model: ModelConfig,
     inference: InferenceConfig,
     n_ahead: int,
     testing_window: int,
     monitoring: Monitoring,
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any], dict[str, bytes]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, bytes], dict[str, Any], dict[str, bytes]]:
     """Set the run beside the champion, and put together the model of the whole fleet.
 
     A series of the champion that this run has not trained (its file is bad or absent, or it failed) is carried over
     with the champion's posterior and forecasts.
 
     Returns:
-        All forecasts (`series_tables.FORECAST_SCHEMA`), the overview (`overview.SCHEMA`), the evidence, and the files
-        of the model.
+        All forecasts (`series_tables.FORECAST_SCHEMA`), the overview (`overview.SCHEMA`), pictures beside the champion,
+        the evidence, and the files of the model.
     """
     scores = all_scores(results, series_ids, entries)
     finished = [row["series"] for row in scores if row["status"] == "finished"]
@@ -91,6 +98,12 @@ def compare(
         }
     )
     shared = shared_crps(everything, champions, finished)
+    simulated = bool(origin["simulated"])
+    figures = {
+        "scores": scores_figure(everything, champions, labels, finished, simulated),
+        "forecasts": forecasts_figure(everything, champions, observed, labels, cutoff, simulated),
+    }
+    pictures = {name: figure_png(figure) for name, figure in figures.items() if figure is not None}
     evidence = Evidence(
         metrics=metrics,
         members=tuple(order),
@@ -102,6 +115,7 @@ def compare(
         remarks=_remarks(champion, observed, observed_before, everything, champions, labels, settings, carried),
         settings={key: str(value) for key, value in settings.items()},
         tags={"code": code_version()},
+        pictures={CAPTIONS[name]: f"{PICTURES}/{name}.png" for name in pictures},
     )
     seen = overview(
         scores,
@@ -118,7 +132,7 @@ def compare(
     for row in seen.filter(pl.col("stale")).iter_rows(named=True):
         log.warning("%s is stale: %s", row["label"], row["reason"])
     files = {POSTERIORS: pack(kept[one] for one in order), FORECASTS: parquet(everything)}
-    return everything, seen, evidence.model_dump(mode="json"), files
+    return everything, seen, pictures, evidence.model_dump(mode="json"), files
 
 
 def _observed(fleet: Fleet | None) -> pl.DataFrame:
@@ -148,7 +162,8 @@ def _remarks(
     said = [f"Compared with the champion, version {champion.number} with cutoff {champion.evidence.cutoff}."]
     said += changes(observed, observed_before, own, champions, labels)
     if carried:
-        named = ", ".join(labels.get(one, one) for one in carried)
+        more = f" and {len(carried) - SHOWN} more" if len(carried) > SHOWN else ""
+        named = ", ".join(labels.get(one, one) for one in carried[:SHOWN]) + more
         said.append(f"Carried over from the champion, not trained: {named}.")
     tags = champion.evidence.tags
     changed = changed_settings(settings, champion.evidence.settings)

@@ -17,6 +17,8 @@ from retraining.recommender.config import FactorisationConfig
 from retraining.recommender.factors import FactorModel
 
 FACTORS = "model.npz"
+# Where the catalog keeps the picture of the report among the run's artifacts.
+PICTURE = "figures/metrics.png"
 
 
 def candidate(
@@ -38,5 +40,6 @@ def candidate(
         remarks=tuple(verdict(scores)),
         settings={f"model.{key}": str(value) for key, value in model.model_dump(mode="json").items()},
         tags={"code": code_version()},
+        pictures={"The model beside the baselines": PICTURE},
     )
     return {FACTORS: factors.to_bytes()}, evidence.model_dump(mode="json")

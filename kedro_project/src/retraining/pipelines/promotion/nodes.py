@@ -9,6 +9,7 @@ from typing import Any
 from retraining.config import Promotion
 from retraining.promotion.decision import Decision, as_markdown, judge
 from retraining.promotion.evidence import Candidate, Evidence, Version
+from retraining.promotion.side_by_side import side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def decide(
         reason = "it is the champion already"
         decision = Decision(model=challenger["model"], version=number, champion=number, promote=False, reason=reason)
     else:
-        promote, reason, outcomes = judge(own, champion.evidence if champion else None, promotion.rules, number)
+        before = champion.evidence if champion else None
+        promote, reason, outcomes = judge(own, before, promotion.rules, number)
         decision = Decision(
             model=challenger["model"],
             version=challenger["version"],
@@ -50,7 +52,9 @@ def decide(
             promote=promote,
             reason=reason,
             outcomes=outcomes,
+            scores=side_by_side(own, before, promotion.rules),
             remarks=own.remarks,
+            pictures=own.pictures,
         )
     text = as_markdown(decision)
     log.info("Decision on %s version %s: %s", decision.model, decision.version, decision.reason)
