@@ -16,6 +16,8 @@ import polars as pl
 import pytest
 from tests.e2e.conftest import Deployment, Outcome
 
+from retraining.registry import Registry
+
 CONF = {"audit_series": 0, "cutoff": "2019-11-01", "n_ahead": 3, "draws": 200, "series_per_task": 2}
 LABELS = {"belem": "Belém", "rio": "Rio de Janeiro", "vitoria": "Vitória"}
 
@@ -30,9 +32,9 @@ def closed_port() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def good(new_deployment: Callable[[], Deployment], stations: Path) -> tuple[Deployment, Outcome]:
-    """A DAG run over three stations that succeeded."""
+    """A DAG run over three stations that succeeded, where a person should have been asked."""
     deployment = new_deployment()
-    outcome = deployment.dags_test(stations=str(stations), **CONF)
+    outcome = deployment.dags_test(stations=str(stations), promotion="approve", **CONF)
     assert outcome.code == 0, outcome.output[-4000:]
     return deployment, outcome
 
@@ -183,6 +185,18 @@ def test_mapped_tasks_are_named_by_their_series(good: tuple[Deployment, Outcome]
     with sqlite3.connect(deployment.var / "airflow" / "airflow.db") as database:
         query = "select rendered_map_index from task_instance where task_id = 'series' order by map_index"
         assert database.execute(query).fetchall() == [("belem, rio",), ("vitoria",)]
+
+
+def test_where_nobody_can_be_asked_nothing_is_promoted(good: tuple[Deployment, Outcome]):
+    deployment, outcome = good
+    assert "Not promoted: `airflow dags test` has nobody who could approve" in outcome.output
+    assert Registry("climate-brazil", deployment.client).aliases() == {"challenger": 1}
+    # The rules would have let it through.
+    assert parent_of(deployment).data.tags["promotion"] == "not promoted yet: all 5 rules that apply are met"
+    with sqlite3.connect(deployment.var / "airflow" / "airflow.db") as database:
+        query = "select task_id, state from task_instance where task_id in ('approve', 'promote', 'close_run')"
+        states = dict(database.execute(query).fetchall())
+    assert states == {"approve": "skipped", "promote": "skipped", "close_run": "success"}
 
 
 def test_a_failing_series_fails_the_run_and_not_its_neighbours(
