@@ -31,7 +31,7 @@ N_USERS, N_MOVIES = 200_000, 5_000
 #: Lines of one user watching one movie, a minute each; each is followed by a rating in one case of five.
 SESSION = 50
 QUIRK_SHARE = 0.01
-NODES = ("process_kafka", "aggregate_ratings", "normalize_minutes", "train_and_evaluate", "top_n")
+NODES = ("keep_stream", "process_kafka", "aggregate_ratings", "normalize_minutes", "train_and_evaluate", "top_n")
 AIM_PEAK, AIM_SECONDS = 1024, 300
 
 

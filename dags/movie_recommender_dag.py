@@ -131,6 +131,12 @@ with DAG(
         task_id="open_run",
         doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
     )(**KEDRO)
+    keep_stream = tasks.RunNodes(
+        task_id="keep_stream",
+        doc_md=("Keep the stream and the table of runtimes by content, so that this run can be made again."),
+        nodes=["keep_stream"],
+        **KEDRO,
+    )
     process_kafka = tasks.RunNodes(
         task_id="process_kafka",
         doc_md=(
@@ -222,7 +228,8 @@ with DAG(
         doc_md="Gives the parent MLflow run the state that this DAG run ends with.",
         trigger_rule="all_done",
     )()
-    open_run >> process_kafka
+    open_run >> keep_stream
+    keep_stream >> process_kafka
     process_kafka >> aggregate_ratings
     process_kafka >> describe_run
     process_kafka >> list_rejects

@@ -12,7 +12,15 @@ import pytest
 
 LAST_LINE = re.compile(r"retrain: state=success parent_run_id=(?P<run>[0-9a-f]{32}) tracking_uri=(?P<uri>\S+)")
 TABLE = re.compile(r"^(model|item bias|popularity|global mean) +(\d\.\d{3}) +(\d\.\d{3}) +(\d\.\d{3})$", re.M)
-TASKS = ["process_kafka", "aggregate_ratings", "normalize_minutes", "train_and_evaluate", "top_n", "report"]
+TASKS = [
+    "keep_stream",
+    "process_kafka",
+    "aggregate_ratings",
+    "normalize_minutes",
+    "train_and_evaluate",
+    "top_n",
+    "report",
+]
 
 
 def retrain(deployment, *settings: str) -> subprocess.CompletedProcess[str]:

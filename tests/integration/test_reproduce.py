@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -49,14 +50,14 @@ class Checkout:
             timeout=900,
         )
 
-    def reproduce(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.python("-m", "retraining", "reproduce", "--run", self.parent().info.run_id, *options)
+    def reproduce(self, *options: str, pipeline: str = "climate_brazil") -> subprocess.CompletedProcess[str]:
+        return self.python("-m", "retraining", "reproduce", "--run", self.parent(pipeline).info.run_id, *options)
 
-    def parent(self) -> Run:
-        return next(run for run in self.runs() if "mlflow.parentRunId" not in run.data.tags)
+    def parent(self, pipeline: str = "climate_brazil") -> Run:
+        return next(run for run in self.runs(pipeline) if "mlflow.parentRunId" not in run.data.tags)
 
-    def runs(self) -> list[Run]:
-        return list(self.client.search_runs([self.client.get_experiment_by_name("climate_brazil").experiment_id]))
+    def runs(self, pipeline: str = "climate_brazil") -> list[Run]:
+        return list(self.client.search_runs([self.client.get_experiment_by_name(pipeline).experiment_id]))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,26 @@ def test_a_run_comes_out_equal_though_its_folder_has_changed(checkout: Checkout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "reproduce: equal"
     assert {run.info.run_id for run in checkout.runs()} == before, "nothing is added to the store"
+
+
+def test_a_run_of_the_recommender_comes_out_equal_though_its_stream_is_gone(checkout: Checkout, tmp_path: Path):
+    from retraining.sample_stream import RUNTIMES_FILE, write_sample
+
+    sample = tmp_path / "sample"
+    write_sample(sample)
+    # One file, of a name of its own; the table of runtimes is another.
+    stream, runtimes = tmp_path / "dump.log.csv.gz", tmp_path / "minutes.csv"
+    stream.write_bytes(gzip.compress((sample / "kafka_stream.csv").read_bytes(), 1))
+    runtimes.write_bytes((sample / RUNTIMES_FILE).read_bytes())
+    given = {"movies": stream, "runtimes": runtimes, "model.factors": 4, "model.epochs": 3, "cutoff": "2024-09-01"}
+    parameters = ",".join(f"movie_recommender.{name}={value}" for name, value in given.items())
+    done = checkout.python("-m", "kedro", "run", "--pipelines", "movie_recommender", "--params", parameters)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    stream.unlink()
+    runtimes.unlink()
+    done = checkout.reproduce(pipeline="movie_recommender")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "reproduce: equal"
 
 
 def test_a_difference_is_named(checkout: Checkout):

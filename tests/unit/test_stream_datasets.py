@@ -64,7 +64,7 @@ def test_a_missing_stream_is_named(tmp_path: Path, present: bool) -> None:
 def test_without_a_stream_the_sample_is_written_and_said_to_be_one(var: Path) -> None:
     stream = StreamDataset(None).load()
     assert (stream.origin, stream.simulated) == ("simulated sample", True)
-    assert stream.files == (str(movies_sample_folder() / "kafka_stream.csv"),)
+    assert stream.files == ((str(movies_sample_folder() / "kafka_stream.csv"), "kafka_stream.csv"),)
     assert StreamDataset(str(movies_sample_folder())).load().simulated
 
 

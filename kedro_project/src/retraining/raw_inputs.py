@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
 from retraining.locations import var_folder
-from retraining.sample_data import write_atomically
+
+_CHUNK = 2**20
 
 
 class RawInputError(ValueError):
@@ -32,16 +35,22 @@ class RawInputs:
 
     root: str
 
-    def keep(self, content: bytes) -> str:
-        """Keep a file, unless it is there; its digest."""
-        digest = hashlib.sha256(content).hexdigest()
-        filesystem, path = fsspec.core.url_to_fs(f"{self.root}/{digest}")
-        if not filesystem.exists(path):
-            if "file" in filesystem.protocol:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(Path(path), content)
-            else:
-                filesystem.pipe_file(path, content)
+    def keep(self, address: str) -> str:
+        """Keep a file, unless its content is there already; its digest.
+
+        The file is read in chunks, once where it is not on this machine: it may be larger than memory.
+        """
+        source, path = fsspec.core.url_to_fs(address)
+        if "file" in source.protocol and self._exists(digest := _digest(Path(path))):
+            return digest
+        with self._new() as copy:
+            with source.open(path, "rb") as file:
+                digest = _copy(file, copy)
+            kept = copy.replace(self._here / digest)
+        if not self._is_local and not self._exists(digest):
+            filesystem, path = self._place(digest)
+            filesystem.makedirs(filesystem._parent(path), exist_ok=True)
+            filesystem.put_file(str(kept), path)
         return digest
 
     def local(self, digest: str) -> Path:
@@ -50,19 +59,61 @@ class RawInputs:
         Raises:
             RawInputError: it is not kept, or its content has another digest.
         """
-        filesystem, path = fsspec.core.url_to_fs(f"{self.root}/{digest}")
-        if "file" in filesystem.protocol:
-            copy = Path(path)
-        else:
-            copy = var_folder() / "raw_inputs" / digest
-            if not copy.exists() and filesystem.exists(path):
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(copy, filesystem.cat_file(path))
-        if not copy.exists():
+        kept = self._here / digest
+        if not kept.exists() and not self._is_local and self._exists(digest):
+            filesystem, path = self._place(digest)
+            with self._new() as copy, filesystem.open(path, "rb") as file:
+                _copy(file, copy)
+                copy.replace(kept)
+        if not kept.exists():
             raise RawInputError(f"the raw input {digest} is not kept in {self.root}; restore it from a backup")
-        if hashlib.sha256(copy.read_bytes()).hexdigest() != digest:
-            raise RawInputError(f"{copy} is not what was kept as {digest}; remove it, or restore it from a backup")
-        return copy
+        if _digest(kept) != digest:
+            raise RawInputError(f"{kept} is not what was kept as {digest}; remove it, or restore it from a backup")
+        return kept
+
+    def _place(self, digest: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        return fsspec.core.url_to_fs(f"{self.root}/{digest}")
+
+    def _exists(self, digest: str) -> bool:
+        filesystem, path = self._place(digest)
+        return bool(filesystem.exists(path))
+
+    @property
+    def _is_local(self) -> bool:
+        return "file" in self._place("")[0].protocol
+
+    @property
+    def _here(self) -> Path:
+        """Folder of the files on this machine: the place itself, or copies of what was needed from it."""
+        return Path(self._place("")[1]) if self._is_local else var_folder() / "raw_inputs"
+
+    @contextmanager
+    def _new(self) -> Iterator[Path]:
+        """A file to be written and then moved to its digest: nobody sees half of it."""
+        self._here.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._here, prefix=".new-") as folder:
+            yield Path(folder) / "content"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(file: BinaryIO, target: Path) -> str:
+    """Copy in chunks; the digest of what was copied."""
+    digest = hashlib.sha256()
+    with target.open("wb") as copy:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    return digest.hexdigest()
+
+
+def read_manifest(address: str) -> dict[str, Any]:
+    """A run's manifest of its raw inputs: where they come from, and their digests by name (`files`)."""
+    with fsspec.open(address, "rb") as file:
+        return dict(json.load(file))
 
 
 class RawInputsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
@@ -82,8 +133,7 @@ class RawInputsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
 
     def load(self) -> dict[str, Callable[[], Any]]:
         """Loaders by file name without suffix; a file is fetched when its loader is called."""
-        with fsspec.open(self._manifest, "rb") as file:
-            files = json.load(file)["files"]
+        files = read_manifest(self._manifest)["files"]
         return {
             name.removesuffix(self._suffix): partial(self._load_one, digest)
             for name, digest in files.items()

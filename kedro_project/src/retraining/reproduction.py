@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -51,7 +52,8 @@ class Recipe:
     Attributes:
         parameters: of its pipeline, by their full names.
         files: digests of its raw inputs by file name.
-        folder_parameter: the parameter that names the folder of raw inputs.
+        inputs_parameter: the parameter that names the raw inputs: their folder, or one of them.
+        input_file: which one; empty for the folder.
     """
 
     pipeline: str
@@ -59,7 +61,8 @@ class Recipe:
     dirty: bool
     parameters: Mapping[str, Any]
     files: Mapping[str, str]
-    folder_parameter: str
+    inputs_parameter: str
+    input_file: str = ""
 
     @classmethod
     def of(cls, run: Run) -> Recipe:
@@ -80,7 +83,8 @@ class Recipe:
         pipeline = manifest["parameter"].partition(".")[0]
         own = {name: _value(text) for name, text in run.data.params.items() if name.startswith(f"{pipeline}.")}
         dirty = tags.get("git_dirty") == "true"
-        return cls(pipeline, tags["git_commit"], dirty, own, manifest["files"], manifest["parameter"])
+        named = (manifest["files"], manifest["parameter"], manifest.get("file", ""))
+        return cls(pipeline, tags["git_commit"], dirty, own, *named)
 
     def run_again(self, folder: Path, log: Path) -> MlflowClient:
         """Run the pipeline in a folder, with stores of its own; a client of its MLflow store.
@@ -94,8 +98,11 @@ class Recipe:
         files.mkdir()
         kept = RawInputs(raw_inputs())
         for name, digest in self.files.items():
-            (files / name).write_bytes(kept.local(digest).read_bytes())
-        parameters = {**self.parameters, self.folder_parameter: str(files), f"{self.pipeline}.audit_series": 0}
+            shutil.copyfile(kept.local(digest), files / name)
+        parameters = {**self.parameters, self.inputs_parameter: str(files / self.input_file)}
+        # The audit samples for minutes, and is not compared.
+        if f"{self.pipeline}.audit_series" in parameters:
+            parameters[f"{self.pipeline}.audit_series"] = 0
         project = code / "kedro_project"
         asked = {"project": str(project), "pipeline": self.pipeline, "parameters": _nested(parameters)}
         store = f"sqlite:///{folder}/var/mlflow/mlflow.db"

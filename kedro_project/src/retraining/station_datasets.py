@@ -68,7 +68,7 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         simulated = is_simulated(folder)
         origin = "simulated sample" if simulated else public_url(source) if source else str(folder)
         kept = RawInputs(raw_inputs())
-        files = {path.name: kept.keep(path.read_bytes()) for path in sorted(folder.glob(f"*{STATION_SUFFIX}"))}
+        files = {path.name: kept.keep(str(path)) for path in sorted(folder.glob(f"*{STATION_SUFFIX}"))}
         return {"origin": origin, "simulated": simulated, "parameter": self._parameter, "files": files}
 
     def save(self, data: None) -> None:

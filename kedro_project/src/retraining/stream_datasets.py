@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import urlsplit
 
 import fsspec
 import polars as pl
 from fsspec.core import url_to_fs
+from fsspec.utils import infer_compression
 from kedro.io import AbstractDataset
 from kedro_datasets.partitions import PartitionedDataset
 
@@ -27,18 +29,25 @@ from retraining.sources import public_url
 BLOCK = 8 * 2**20
 
 
+class StreamFile(NamedTuple):
+    """A file of the stream: where it is read, and the name that it has at its source; `.gz` tells it is compressed."""
+
+    address: str
+    name: str
+
+
 @dataclass(frozen=True)
 class LineStream:
     """The lines of a stream, read anew by each iteration, never more than a block of them in memory.
 
     Attributes:
-        files: addresses in the order in which they are read.
+        files: in the order in which they are read.
         origin: where the stream comes from, fit for logs and tags.
         simulated: whether it is the simulated sample.
         read_at: when it was opened, UTC without a time zone.
     """
 
-    files: tuple[str, ...]
+    files: tuple[StreamFile, ...]
     origin: str
     simulated: bool
     read_at: datetime
@@ -47,7 +56,7 @@ class LineStream:
         """Batches with the columns line_number (from 1, through all files) and line (without line end)."""
         number = 1
         for file in self.files:
-            with fsspec.open(file, "rb", compression="infer") as opened:
+            with fsspec.open(file.address, "rb", compression=infer_compression(file.name)) as opened:
                 for block in _whole_lines(opened):
                     lines = block.decode("utf-8", "replace").split("\n")
                     if not lines[-1]:
@@ -95,7 +104,7 @@ class StreamDataset(AbstractDataset[None, LineStream]):
         files = _files(address)
         simulated = local is not None and is_simulated(local if local.is_dir() else local.parent)
         origin = "simulated sample" if simulated else public_url(address)
-        return LineStream(files, origin, simulated, datetime.now(UTC).replace(tzinfo=None))
+        return LineStream(tuple(StreamFile(file, name_of(file)) for file in files), origin, simulated, utc_now())
 
     def save(self, data: None) -> None:
         """The stream is read, never written."""
@@ -103,6 +112,16 @@ class StreamDataset(AbstractDataset[None, LineStream]):
 
     def _describe(self) -> dict[str, Any]:
         return {"movies": public_url(self._movies) if self._movies else None}
+
+
+def utc_now() -> datetime:
+    """The present, UTC without a time zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def name_of(address: str) -> str:
+    """Name of the file at an address, without the query of a signed one."""
+    return PurePosixPath(urlsplit(address).path if "://" in address else address).name
 
 
 def _files(address: str) -> tuple[str, ...]:
@@ -135,21 +154,8 @@ class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
         Raises:
             RuntimesError: the table that was asked for is absent, or a column or number is wrong.
         """
-        address = self._runtimes or _beside(movies_stream(self._movies))
-        filesystem, path = url_to_fs(address)
-        if not filesystem.exists(path):
-            if self._runtimes:
-                raise RuntimesError(f"the table of runtimes {public_url(address)} is not there; correct `runtimes`")
-            # On another machine than the one that read the stream, "no table" would go unnoticed.
-            _files(movies_stream(self._movies))
-            return pl.DataFrame(schema=RUNTIMES)
-        with filesystem.open(path, "rb") as file:
-            try:
-                table = pl.read_csv(file.read(), infer_schema=False)
-            except pl.exceptions.PolarsError as error:
-                first = str(error).splitlines()[0]
-                raise RuntimesError(f"{public_url(address)}: no CSV table ({first}); quote ids with commas") from error
-        return _checked(table, public_url(address))
+        address = find_runtimes(self._movies, self._runtimes)
+        return pl.DataFrame(schema=RUNTIMES) if address is None else read_runtimes(address, public_url(address))
 
     def save(self, data: None) -> None:
         """The table is read, never written."""
@@ -159,9 +165,48 @@ class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
         return {"runtimes": public_url(self._runtimes) if self._runtimes else None}
 
 
+def find_runtimes(movies: str | None, runtimes: str | None) -> str | None:
+    """Address of the table of runtimes, None where there is none.
+
+    Args:
+        movies: the stream, as for `StreamDataset`; the table may lie beside it.
+        runtimes: the table, where it was named; it must be there.
+
+    Raises:
+        RuntimesError: the table that was named is absent.
+        BadStreamError: neither a table nor the stream is there.
+    """
+    stream = movies_stream(movies)
+    address = runtimes or _beside(stream)
+    filesystem, path = url_to_fs(address)
+    if filesystem.exists(path):
+        return address
+    if runtimes:
+        raise RuntimesError(f"the table of runtimes {public_url(address)} is not there; correct `runtimes`")
+    # On another machine than the one that has the stream, "no table" would go unnoticed.
+    _files(stream)
+    return None
+
+
 def _beside(stream: str) -> str:
-    folder = stream if not stream.endswith((".csv", ".gz")) else stream.rpartition("/")[0]
-    return f"{folder.rstrip('/')}/{RUNTIMES_FILE}"
+    filesystem, path = url_to_fs(stream)
+    is_file = stream.endswith((".csv", ".gz")) or not filesystem.isdir(path)
+    return f"{(stream.rpartition('/')[0] if is_file else stream).rstrip('/')}/{RUNTIMES_FILE}"
+
+
+def read_runtimes(address: str, name: str) -> pl.DataFrame:
+    """The table at an address, columns `pairs.RUNTIMES`, one row per movie.
+
+    Raises:
+        RuntimesError: a column or number is wrong; the message calls the table by `name`.
+    """
+    with fsspec.open(address, "rb") as file:
+        try:
+            table = pl.read_csv(file.read(), infer_schema=False)
+        except pl.exceptions.PolarsError as error:
+            first = str(error).splitlines()[0]
+            raise RuntimesError(f"{name}: no CSV table ({first}); quote ids with commas") from error
+    return _checked(table, name)
 
 
 def _checked(table: pl.DataFrame, name: str) -> pl.DataFrame:

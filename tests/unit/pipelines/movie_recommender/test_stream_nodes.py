@@ -32,7 +32,7 @@ class Lines:
 
 
 def processed(stream: Lines, cutoff: Any = None, start: Any = None, share: float = 0.5):
-    return list(process_kafka(stream, cutoff, start, share))
+    return list(process_kafka(stream, cutoff, start, share, {}))
 
 
 def test_parts_come_batch_by_batch_with_a_running_summary() -> None:
@@ -50,7 +50,7 @@ def test_parts_come_batch_by_batch_with_a_running_summary() -> None:
 
 def test_no_more_than_one_batch_is_read_ahead() -> None:
     stream = Lines([GOOD[:1], GOOD[1:2], GOOD[2:]])
-    next(process_kafka(stream, None, None, 0.5))
+    next(process_kafka(stream, None, None, 0.5, {}))
     assert stream.read == [0]
 
 
@@ -89,7 +89,7 @@ def test_the_cutoff_is_the_month_after_the_newest_event() -> None:
 
 def test_too_many_rejects_fail_after_all_is_kept() -> None:
     stream = Lines([GOOD, ["bad", "2024-13-01T00:00,1,GET /rate/a=3", "worse"]])
-    made = process_kafka(stream, None, None, 0.4)
+    made = process_kafka(stream, None, None, 0.4, {})
     kept = [next(made), next(made)]
     assert kept[1][1]["part-00001"].height == 3
     with pytest.raises(TooManyRejectsError) as caught:

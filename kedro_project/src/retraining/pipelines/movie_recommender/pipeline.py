@@ -26,7 +26,9 @@ def _node(function: Callable[..., Any], inputs: list[str], outputs: list[str], n
 
 def cutoff() -> Pipeline:
     """Checks before a run begins, for `make retrain`: the settled cutoff, or an error that says what to mend."""
-    return pipeline([_node(stream_nodes.settle_cutoff, ["stream", "params:cutoff"], ["cutoff"], "settle_cutoff")])
+    return pipeline(
+        [_node(stream_nodes.settle_cutoff, ["source_stream", "params:cutoff"], ["cutoff"], "settle_cutoff")]
+    )
 
 
 def create_pipeline() -> Pipeline:
@@ -34,9 +36,10 @@ def create_pipeline() -> Pipeline:
     window = ["params:cutoff", "params:history_start"]
     retraining = pipeline(
         [
+            _node(stream_nodes.keep_stream, ["source"], ["raw_inputs"], "keep_stream"),
             _node(
                 stream_nodes.process_kafka,
-                ["stream", *window, "params:max_reject_share"],
+                ["stream", *window, "params:max_reject_share", "raw_inputs"],
                 ["events", "rejects", "summary"],
                 "process_kafka",
             ),

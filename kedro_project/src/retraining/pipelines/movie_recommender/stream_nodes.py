@@ -43,8 +43,17 @@ def settle_cutoff(stream: Stream, cutoff: str | date | None) -> str:
     return cutoff_after(max(times), stream.read_at).isoformat()
 
 
+def keep_stream(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Keep the stream and the table of runtimes by content, so that this run can be made again."""
+    return manifest
+
+
 def process_kafka(
-    stream: Stream, cutoff: str | date | None, history_start: str | date | None, max_reject_share: float
+    stream: Stream,
+    cutoff: str | date | None,
+    history_start: str | date | None,
+    max_reject_share: float,
+    kept: Mapping[str, Any],
 ) -> Iterator[tuple[Parts, Parts, dict[str, Any]]]:
     """Read the stream batch by batch up to the cutoff; malformed lines go to the rejects, with number and reason.
 
@@ -56,6 +65,7 @@ def process_kafka(
         TooManyRejectsError: more lines are malformed than `max_reject_share`; what was read is kept, to look at.
         NothingToReadError: no view or rating lies between `history_start` and the cutoff.
     """
+    # `kept` orders this node after `keep_stream`; it says nothing that is needed here.
     latest = cutoff_after(stream.read_at, stream.read_at) if cutoff is None else read_from(cutoff)
     end = datetime.combine(refuse_the_future(latest, stream.read_at), time())
     start = datetime.combine(read_from(history_start), time()) if history_start else datetime.min
