@@ -68,7 +68,8 @@ class Replayed:
             )  # fmt: skip
         try:
             deadline = time.monotonic() + 120
-            while not _answers(f"http://127.0.0.1:{port}/ping"):
+            ready = 503 if "--wait" in arguments else 200
+            while _answers(f"http://127.0.0.1:{port}/ping") != ready:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.3)
@@ -78,12 +79,15 @@ class Replayed:
             process.wait(20)
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str) -> int | None:
+    """Status of the answer; None where nobody answers."""
     try:
         with urlopen(address, timeout=5) as answer:
-            return answer.status == 200
+            return answer.status
+    except HTTPError as error:
+        return error.code
     except (URLError, OSError):
-        return False
+        return None
 
 
 def ask(address: str, *records: dict, **params: object) -> tuple[str, pl.DataFrame]:
@@ -188,6 +192,31 @@ def test_what_is_served_is_what_was_stored_and_a_rollback_is_served_too(replayed
     assert replayed.registry.history()[-1].why == "a test"
     shown = replayed.command("models").stdout
     assert re.search(rf"version {champion} → version {other}, rolled back by \S+: a test", shown)
+
+
+@pytest.mark.slow
+def test_without_a_champion_the_server_waits_for_one_and_serves_it(replayed: Replayed):
+    client, champion = replayed.registry.client, replayed.registry.aliases()["champion"]
+    client.delete_registered_model_alias(MODEL, "champion")
+    try:
+        ended = replayed.command("serve", "--port", str(free_port()))
+        assert ended.returncode == 1
+        assert f"{MODEL} has no champion; it has challenger (version 3)" in ended.stderr
+        with replayed.served("--wait") as address:
+            for path in ("ping", "invocations"):
+                assert _answers(f"{address}/{path}") == 503
+            with pytest.raises(HTTPError) as refused:
+                ask(address, {"series": "rio", "n_ahead": 1})
+            told = json.loads(refused.value.read())["message"]
+            assert told == f"{MODEL} has no champion yet; `make retrain` makes one"
+            client.set_registered_model_alias(MODEL, "champion", "1")
+            begin = time.monotonic()
+            while _answers(f"{address}/ping") != 200:
+                assert time.monotonic() - begin < 60, "the new champion is not served"
+                time.sleep(0.5)
+            assert ask(address, {"series": "rio", "n_ahead": 1})[0] == f"{MODEL}/1"
+    finally:
+        client.set_registered_model_alias(MODEL, "champion", str(champion))
 
 
 @pytest.mark.slow
