@@ -15,6 +15,7 @@ import pandas as pd
 import polars as pl
 import psycopg2
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from tests.conftest import ROOT
 from tests.integration.dag_runs import DAG, SERIES, WITHIN, Triggered, artifacts_of, children_of, parent_of
@@ -22,11 +23,13 @@ from tests.integration.dag_runs import DAG, SERIES, WITHIN, Triggered, artifacts
 from retraining.native import airflow
 from retraining.native.api import AirflowApi
 from retraining.native.stack import Stack
+from retraining.registry import Registry
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]
+MODEL = "climate-brazil"
 
 
 def run_ids(api: AirflowApi) -> set[str]:
@@ -79,6 +82,35 @@ def test_data_between_tasks_and_task_logs_lie_in_s3(triggered: Triggered, stack:
     logs = [key for key in keys if key.startswith("task-logs/") and f"run_id={triggered.run_id}/" in key]
     assert len(logs) == len(triggered.tasks)
     assert not (stack.stores.logs.parent / "var" / "data").exists(), "nothing is left on a worker"
+
+
+def test_the_version_is_registered_judged_and_promoted_behind_the_login(
+    triggered: Triggered, stack: Stack, client: MlflowClient, api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+):
+    parent = parent_of(client, triggered.run_id)
+    registry = Registry(MODEL, client)
+    (version,) = registry.of_run(parent.info.run_id)
+    expected = {"cutoff": "2019-11-01", "airflow.dag_run_id": triggered.run_id, "parent_run_id": parent.info.run_id}
+    assert expected.items() <= version.tags.items()
+    assert parent.data.tags["promotion"] == "promoted: all 5 rules that apply are met"
+    (move,) = [event for event in registry.history() if event.version == int(version.version)]
+    assert (move.replaced, move.action) == (None, "promoted")
+    assert triggered.run_id in move.by
+    served = mlflow.pyfunc.load_model(f"models:/{MODEL}/{version.version}")
+    assert len(served.predict([{"series": "rio", "n_ahead": 6}])) == 6
+    events = api.call("GET", "/assets/events")["asset_events"]
+    assert f"models/{MODEL}" in {event["name"] for event in events}
+    # What a person who approves would see comes from that server too, and not without Airflow's login.
+    picture = (
+        f"{stack.airflow.address}/forecasts/mlflow/picture/{parent.info.run_id}/figures/beside_champion/forecasts.png"
+    )
+    with urllib.request.urlopen(urllib.request.Request(picture, headers=api.authorization), timeout=30) as answer:
+        assert answer.read().startswith(b"\x89PNG")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(picture, timeout=30)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
+    with pytest.raises(MlflowException, match=r"401|not authenticated"):
+        registry.aliases()
 
 
 def test_a_value_that_the_form_would_refuse_is_refused_here_too(api: AirflowApi, stack: Stack):

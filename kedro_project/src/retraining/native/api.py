@@ -24,9 +24,14 @@ class AirflowApi:
         login = {"username": self.user, "password": self.password}
         return self._call("POST", "/auth/token", login, {})["access_token"]
 
+    @property
+    def authorization(self) -> dict[str, str]:
+        """Headers of a request by this client."""
+        return {"Authorization": f"Bearer {self._token}"}
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One request to a path below `/api/v2`; the answer, decoded."""
-        return self._call(method, f"/api/v2{path}", body, {"Authorization": f"Bearer {self._token}"})
+        return self._call(method, f"/api/v2{path}", body, self.authorization)
 
     def _call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         content = None if body is None else json.dumps(body).encode()
