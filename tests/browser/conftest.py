@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
+
+# A page that a busy machine serves takes its time; one that is there early is not waited for.
+expect.set_options(timeout=60_000)
 
 
 @dataclass

@@ -141,7 +141,7 @@ def test_rejected_and_approved_on_the_page(waiting: Waiting, browser: Browser):
         page = browser.new_page(viewport={"width": 1280, "height": 1800})
         page.set_default_timeout(60_000)
         page.goto(f"{waiting.airflow.address}/dags/asks/runs/{run_id}/tasks/approve/required_actions")
-        expect(page.get_by_text(f"Promote {MODEL} version 1?").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(f"Promote {MODEL} version 1?").first).to_be_visible()
         # The evidence: the rules with their numbers.
         expect(page.get_by_text("gate_share at least 0.99").first).to_be_visible()
         shows_the_scores_the_picture_and_the_way_to_mlflow(page)

@@ -257,7 +257,7 @@ def test_search_sort_and_month(filled: Site, page: Page):
 
 
 def expect_traces(page: Page, *names: str) -> None:
-    expect(page.locator("#plot .legendtext")).to_have_text([*names, "past forecasts"], timeout=15_000)
+    expect(page.locator("#plot .legendtext")).to_have_text([*names, "past forecasts"])
 
 
 def test_series_page_and_its_slider(filled: Site, page: Page):
@@ -303,7 +303,7 @@ def test_inside_airflow_and_as_dark_as_it(filled: Site, page: Page):
     page.add_init_script("localStorage.setItem('theme', 'dark')")
     page.goto(f"{filled.airflow.address}/plugin/forecasts")
     frame = page.frame_locator("iframe")
-    expect(frame.get_by_role("heading", name="Forecasts")).to_be_visible(timeout=20_000)
+    expect(frame.get_by_role("heading", name="Forecasts")).to_be_visible()
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
     assert frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(16, 21, 29)"
     with page.expect_popup() as opened:

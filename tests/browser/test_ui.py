@@ -41,7 +41,7 @@ def test_form_starts_a_retraining_that_mlflow_shows(var, start_ui, browser, writ
     assert (var / "airflow" / "airflow.cfg").stat().st_mode & 0o777 == 0o600
 
     page = browser.new_page(viewport={"width": 1440, "height": 1500})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     log_in(page, ui.airflow, "admin")
     expect(page.get_by_text("Invalid credentials")).to_be_visible()
     log_in(page, ui.airflow, ui.password)
@@ -49,6 +49,8 @@ def test_form_starts_a_retraining_that_mlflow_shows(var, start_ui, browser, writ
     trigger(page, series=["Belém", "Rio de Janeiro"], months_ahead=6, cutoff="2019-11-01", stations=stations)
     assert wait_for_run(page, ui) == "success"
     check_store()
+    check_buttons(page, ui)
+    check_forecasts(page, ui)
     page.goto(f"{ui.mlflow}/#/experiments/1/runs")
     expect(page.get_by_role("link", name=f"{DAG} 2019-10")).to_be_visible()
 
@@ -100,6 +102,33 @@ def wait_for_run(page: Page, ui, within: float = 600) -> str:
             return run["state"]
         assert time.monotonic() < deadline, run
         time.sleep(1)
+
+
+def check_buttons(page: Page, ui) -> None:
+    """What the buttons of a mapped task lead to: the browser is logged in, so they need no token."""
+    [run] = page.request.get(f"{ui.airflow}/api/v2/dags/{DAG}/dagRuns").json()["dag_runs"]
+    tasks = f"{ui.airflow}/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances"
+    links = page.request.get(f"{tasks}/series/links?map_index=0").json()["extra_links"]
+    assert set(links) >= {"MLflow run", "Model version", "Report"}
+    assert links["Model version"] is None
+    client = MlflowClient()
+    [experiment] = [one.experiment_id for one in client.search_experiments() if one.name == DAG]
+    children = client.search_runs([experiment], "tags.`mlflow.parentRunId` IS NOT NULL")
+    answer = page.request.get(f"{ui.airflow}{links['MLflow run']}", max_redirects=0)
+    assert answer.headers["location"].startswith(f"{ui.mlflow}/#/experiments/{experiment}/runs")
+    assert [child.info.run_id for child in children if child.info.run_id not in answer.headers["location"]] == []
+    version = page.request.get(f"{tasks}/register/links").json()["extra_links"]["Model version"]
+    assert version.startswith("/forecasts/mlflow/version/")
+
+
+def check_forecasts(page: Page, ui) -> None:
+    """The page shows what was just retrained, with the way to the mapped task that did it."""
+    page.goto(f"{ui.airflow}/forecasts/{DAG}")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first.get_by_role("link", name="task")).to_have_attribute("href", re.compile("/tasks/series/mapped/0$"))
+    rows.first.get_by_role("link", name="Belém").click()
+    expect(page.locator("#plot .legendtext").first).to_be_visible()
 
 
 def check_store() -> None:
