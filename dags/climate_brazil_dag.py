@@ -287,6 +287,8 @@ with DAG(
         doc_md="Report on all series of the run.",
         trigger_rule="all_done_min_one_success",
         nodes=["report"],
+        xcom="climate_warnings",
+        on_success_callback=tasks.alerts("warned"),
         **KEDRO,
     )
     decide = tasks.RunNodes(

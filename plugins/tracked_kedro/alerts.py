@@ -1,4 +1,5 @@
-"""Alerts by mail or webhook, through Airflow's own notifiers: a DAG run that failed or is late, a promotion or none.
+"""Alerts by mail or webhook, through Airflow's own notifiers: a DAG run that failed or is late,
+a promotion or none, and warnings.
 
 Off until configured: ALERT_EMAIL_TO (addresses, with Airflow's connection `smtp_default`) and ALERT_WEBHOOK (the id of
 an HTTP connection, e.g. `alerts_webhook`). Addresses with secrets in them stay in the connection.
@@ -15,15 +16,16 @@ from urllib.parse import quote
 from airflow.sdk import BaseNotifier, conf
 
 from tracked_kedro import mlflow_pages
-from tracked_kedro.names import DECIDE_TASK
+from tracked_kedro.names import APPROVE_TASK, DECIDE_TASK, OPEN_RUN_TASK, PAGE_PREFIX, REASON
 
 EMAIL_TO, WEBHOOK = "ALERT_EMAIL_TO", "ALERT_WEBHOOK"
-FAILED, LATE, PROMOTED, NOT_PROMOTED = "failed", "late", "promoted", "not promoted"
+FAILED, LATE, PROMOTED, NOT_PROMOTED, WARNED = "failed", "late", "promoted", "not promoted", "warned"
 _SAID = {
     FAILED: "the DAG run failed",
     LATE: "the DAG run missed its deadline",
     PROMOTED: "a new champion",
     NOT_PROMOTED: "the challenger was not promoted",
+    WARNED: "warnings",
 }
 
 
@@ -78,6 +80,8 @@ class Alert(BaseNotifier):
         _raise(problems)
 
     def _channels(self, context: Any) -> Iterator[BaseNotifier]:
+        if self.event == WARNED and not _warnings(context):
+            return
         subject, lines = message(self.event, context)
         if to := os.environ.get(EMAIL_TO):
             from airflow.providers.smtp.notifications.smtp import SmtpNotifier
@@ -100,9 +104,8 @@ def message(event: str, context: Any) -> tuple[str, list[str]]:
     """
     run = context["dag_run"]
     dag_id, run_id = (run[key] if isinstance(run, dict) else getattr(run, key) for key in ("dag_id", "run_id"))
-    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     lines = [f"Run: {run_id}", *_reasons(event, context)]
-    lines.append(f"Airflow: {base}/dags/{quote(dag_id)}/runs/{quote(run_id)}")
+    lines.append(f"Airflow: {_airflow()}/dags/{quote(dag_id)}/runs/{quote(run_id)}")
     return f"[retraining] {dag_id}: {_SAID[event]}", lines
 
 
@@ -111,13 +114,26 @@ def _reasons(event: str, context: Any) -> Iterator[str]:
         yield f"It should have been done by {context['deadline']['deadline_time']}"
     elif event == FAILED:
         yield f"Reason: {context.get('reason') or 'unknown'}; the failed tasks are red on the page below"
+    elif event == WARNED:
+        yield from _warnings(context)
+        if parent := context["ti"].xcom_pull(task_ids=OPEN_RUN_TASK):
+            yield f"Report: {_airflow()}{PAGE_PREFIX}/mlflow/report/{parent}"
     else:
         decision = context["ti"].xcom_pull(task_ids=DECIDE_TASK)
         yield f"{decision['model']} version {decision['version']}: {decision['reason']}"
-        if (error := context.get("exception")) and str(error):
-            yield f"Reason: {error}"
+        if event == NOT_PROMOTED and (reason := context["ti"].xcom_pull(task_ids=APPROVE_TASK, key=REASON)):
+            yield f"Reason: {reason}"
         if base := mlflow_pages.address():
             yield f"MLflow: {mlflow_pages.version(base, decision['model'], decision['version'])}"
+
+
+def _warnings(context: Any) -> list[str]:
+    """What the task itself returned."""
+    return context["ti"].xcom_pull(task_ids=context["ti"].task_id) or []
+
+
+def _airflow() -> str:
+    return conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
 
 
 def _raise(problems: list[Exception]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from tracked_kedro import addresses, names
 from tracked_kedro.alerts import NOT_PROMOTED, alerts
@@ -29,21 +29,32 @@ class PromotionApproval(ApprovalOperator):
         if not decision["promote"]:
             raise AirflowSkipException(f"Not promoted: {decision['reason']}")
         if mode == "never":
-            raise AirflowSkipException("Not promoted: promotion is switched off in this DAG run (never)")
+            _skip(context, "promotion is switched off in this DAG run (never)")
         if mode == "auto":
             user = context["dag_run"].triggering_user_name
             return {"by": f"{context['dag_run'].run_id}{f' of {user}' if user else ''}", "why": ""}
         if is_attended(context):
-            raise AirflowSkipException("Not promoted: `airflow dags test` has nobody who could approve")
+            _skip(context, "`airflow dags test` has nobody who could approve")
         self.subject = f"Promote {decision['model']} version {decision['version']}?"
         self.body = _evidence(decision, context["ti"].xcom_pull(task_ids=names.OPEN_RUN_TASK))
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Take the answer; "Reject" and a time-out skip `promote`."""
-        answer = super().execute_complete(context, event)
-        user = answer["responded_by_user"] or {}
-        return {"by": user.get("name") or "nobody", "why": answer["params_input"].get(COMMENT) or ""}
+        """Take the answer; "Reject" and a time-out skip `promote`, as the rules do: this task too, with the reason."""
+        user = (event.get("responded_by_user") or {}).get("name")
+        comment = (event.get("params_input") or {}).get(COMMENT) or ""
+        try:
+            super().execute_complete(context, event)
+        except DownstreamTasksSkipped:
+            rejected = f"{user} rejected it{f': {comment}' if comment else ''}"
+            _skip(context, rejected if user else "nobody answered in time")
+        return {"by": user or "nobody", "why": comment}
+
+
+def _skip(context: Any, reason: str) -> NoReturn:
+    """Skip the task; Airflow does not tell its callbacks why, so that the reason is left for them in XCom."""
+    context["ti"].xcom_push(key=names.REASON, value=reason)
+    raise AirflowSkipException(f"Not promoted: {reason}")
 
 
 def _evidence(decision: dict[str, Any], run_id: str) -> str:

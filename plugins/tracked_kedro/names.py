@@ -55,5 +55,7 @@ PAGE_PREFIX = "/forecasts"
 DECIDE_TASK = "decide"
 APPROVE_TASK = "approve"
 PROMOTION = "promotion"
+# XCom key under which `approve` says why it was skipped where the rules would have promoted.
+REASON = "reason"
 # Tasks that have to do with a model version.
 VERSION_TASKS = ("register", DECIDE_TASK, APPROVE_TASK, "promote")

@@ -17,6 +17,7 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, Page, expect
 from tests.conftest import deployment_environment
 from tests.integration.real_airflow import Airflow, migrate
+from tests.webhook import Webhook, webhook
 
 from retraining.registry import Registry
 from retraining.sample_data import station_text
@@ -25,7 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationW
 
 MODEL = "climate-brazil"
 MLFLOW_PAGES = "http://mlflow.example"
-PREPARED = "replay__2019-11-01"
+# Nine months after the newest observation.
+PREPARED = "replay__2020-07-01"
 # The end of the generated DAG, on what a month without promotion has left; one of them waits for seconds only.
 DAGS = """
 from airflow.sdk import DAG, Asset, Param
@@ -45,6 +47,14 @@ for dag_id, hours in {"asks": 1, "asks_briefly": 4 / 3600}.items():
         decide = tasks.RunNodes(task_id="decide", nodes=["decide"], xcom="climate_brazil_decision", **KEDRO)
         approve = tasks.approve(hours=hours, doc_md="Asks.")
         outlets = [Asset("models/climate-brazil")]
+        if dag_id == "asks_briefly":
+            opened >> tasks.RunNodes(
+                task_id="report",
+                nodes=["report"],
+                xcom="climate_warnings",
+                on_success_callback=tasks.alerts("warned"),
+                **KEDRO,
+            )
         promote = tasks.RunNodes(
             task_id="promote", nodes=["promote"], approved_by="approve", outlets=outlets, retries=0, **KEDRO
         )
@@ -55,7 +65,8 @@ for dag_id, hours in {"asks": 1, "asks_briefly": 4 / 3600}.items():
 class Waiting:
     """An Airflow with a challenger that the rules would promote."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, alerts: Webhook) -> None:
+        self.alerts = alerts.texts
         self.var = folder / "var"
         (self.var / "mlflow").mkdir(parents=True)
         (folder / "dags").mkdir()
@@ -64,13 +75,14 @@ class Waiting:
             **deployment_environment(self.var),
             "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
             "RETRAINING_MLFLOW_UI": MLFLOW_PAGES,
+            **alerts.environment,
         }
         stations = folder / "stations"
         stations.mkdir()
         for series in ("belem", "rio"):
             (stations / f"station_{series}.csv").write_text(station_text(series))
         self.airflow = Airflow(folder / "logs", self.environment)
-        settings = {"cutoff": "2019-11-01", "stations": str(stations), "promotion": "never"}
+        settings = {"cutoff": "2020-07-01", "stations": str(stations), "promotion": "never"}
         given = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         command = [sys.executable, "-m", "retraining", "replay", "--months", "1", *given]
         done = subprocess.run(command, env=self.airflow.settings, capture_output=True, text=True, timeout=300)
@@ -102,6 +114,11 @@ class Waiting:
         assert self.airflow.state(dag, run_id) == "success"
         return {task: self.state(dag, run_id, task) for task in ("approve", "promote", "close_run")}
 
+    def told(self, event: str) -> str:
+        """The alert of an event that was sent last."""
+        self.airflow.wait(lambda: any(event in text for text in self.alerts), within=30)
+        return [text for text in self.alerts if event in text][-1]
+
     def events(self) -> int:
         found = self.airflow.call("GET", "assets/events")["asset_events"]
         return sum(event["name"] == f"models/{MODEL}" for event in found)
@@ -109,7 +126,11 @@ class Waiting:
 
 @pytest.fixture(scope="module")
 def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
-    found = Waiting(tmp_path_factory.mktemp("approval"))
+    with webhook() as alerts:
+        yield from _started(Waiting(tmp_path_factory.mktemp("approval"), alerts))
+
+
+def _started(found: Waiting) -> Iterator[Waiting]:
     migrate(found.environment)
     found.airflow.start("api-server", "scheduler", "dag-processor")
     try:
@@ -122,15 +143,26 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
 def test_nobody_answers_in_time(waiting: Waiting):
     waiting.ask("asks_briefly", "late")
     states = waiting.ended("asks_briefly", "late")
-    assert states == {"approve": "success", "promote": "skipped", "close_run": "success"}
+    assert states == {"approve": "skipped", "promote": "skipped", "close_run": "success"}
     assert waiting.registry.aliases() == {"challenger": 1}
     assert waiting.events() == 0
+    assert "Reason: nobody answered in time" in waiting.told("not promoted")
+
+
+def test_stale_input_is_told(waiting: Waiting):
+    told = waiting.told("asks_briefly: warnings").splitlines()
+    assert "stale: Belém: the newest observation is 9 months before the cutoff" in told
+    assert any(re.fullmatch(r"Report: .*/forecasts/mlflow/report/[0-9a-f]{32}", line) for line in told)
 
 
 def test_rejected_by_the_api(waiting: Waiting):
     waiting.ask("asks", "rejected")
-    waiting.answer("rejected", "Reject")
+    waiting.answer("rejected", "Reject", "too warm")
     assert waiting.ended("asks", "rejected")["promote"] == "skipped"
+    told = waiting.told("rejected it")
+    assert "[retraining] asks: the challenger was not promoted" in told
+    assert re.search(r"Reason: \w+ rejected it: too warm", told)
+    assert f"{MODEL} version 1: " in told
     assert waiting.registry.aliases() == {"challenger": 1}
     assert waiting.events() == 0
 

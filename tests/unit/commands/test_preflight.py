@@ -60,6 +60,7 @@ def only(problems: list[str]) -> str:
 
 
 def test_what_is_right_passes(found: Callable):
+    assert found(warnings={"score": "score"}) == []
     assert found() == []
     assert found(params={"size": SIZE}, kedro_parameters={"size": "rents.test_share"}, schedule="@weekly") == []
 
@@ -286,6 +287,16 @@ class TestKeys:
         assert problem == (
             "airflow.yml: rents.tasks.trian: the DAG has no such task; it has close_run, open_run, score, split, train"
         )
+
+    @pytest.mark.parametrize(
+        ("warnings", "said"),
+        [
+            ({"scores": "score"}, "rents.warnings.scores: it must be one of the tasks score, split, train"),
+            ({"score": "scores"}, "rents.warnings.score = 'scores': the task makes no such dataset; it makes score"),
+        ],
+    )
+    def test_warnings_of_a_task_or_dataset_that_is_not_there(self, found: Callable, warnings: dict, said: str):
+        assert only(found(warnings=warnings)) == f"airflow.yml: {said}"
 
     def test_settings_of_a_tag_that_no_node_has(self, found: Callable):
         problem = only(found(chain(tags=["heavy"]), tagged={"haevy": {"retries": 1}}))

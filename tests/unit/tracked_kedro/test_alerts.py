@@ -7,10 +7,10 @@ import json
 import socketserver
 import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
+from tests.webhook import webhook as server
 
 from tracked_kedro import alerts
 
@@ -25,25 +25,11 @@ DECISION = {
 
 @pytest.fixture
 def webhook(monkeypatch):
-    """Bodies that were posted to the configured webhook."""
-    posted = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *arguments):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        connection = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}/hook"}
-        monkeypatch.setenv("AIRFLOW_CONN_ALERTS_WEBHOOK", json.dumps(connection))
-        monkeypatch.setenv("ALERT_WEBHOOK", "alerts_webhook")
-        yield posted
-        server.shutdown()
+    """Texts that were posted to the configured webhook."""
+    with server() as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found.texts
 
 
 @pytest.fixture
@@ -83,9 +69,10 @@ def address(monkeypatch):
     monkeypatch.setenv("RETRAINING_MLFLOW_UI", "https://mlflow.example.org")
 
 
-def context(**more):
+def context(values=None, **more):
     run = SimpleNamespace(dag_id="climate_brazil", run_id=RUN)
-    ti = SimpleNamespace(xcom_pull=lambda task_ids: DECISION if task_ids == "decide" else None)
+    returned = {"decide": DECISION, "open_run": "0123abcd", **(values or {})}
+    ti = SimpleNamespace(task_id="report", xcom_pull=lambda task_ids, key=None: returned.get(key or task_ids))
     return {"dag_run": run, "ti": ti, **more}
 
 
@@ -104,7 +91,7 @@ def test_a_failed_dag_run_is_posted_with_reason_and_link(webhook):
     (alert,) = alerts.alerts(alerts.FAILED)
     alert(context(reason="task_failure"))
     (posted,) = webhook
-    subject, *lines = posted["text"].splitlines()
+    subject, *lines = posted.splitlines()
     assert subject == "[retraining] climate_brazil: the DAG run failed"
     assert f"Run: {RUN}" in lines
     assert any("task_failure" in line for line in lines)
@@ -126,9 +113,22 @@ def test_a_promotion_is_mailed_with_its_reason_and_the_models_page(mailbox):
 
 def test_a_rejection_goes_to_every_channel(webhook, mailbox):
     (alert,) = alerts.alerts(alerts.NOT_PROMOTED)
-    alert(context(exception=ValueError("Not promoted: switched off")))
-    assert "Reason: Not promoted: switched off" in webhook[0]["text"]
-    assert "Reason: Not promoted: switched off" in _decoded(mailbox[0])
+    alert(context({"reason": "switched off"}))
+    assert "Reason: switched off" in webhook[0]
+    assert "Reason: switched off" in _decoded(mailbox[0])
+
+
+def test_warnings_are_told_with_the_report_and_without_any_nothing_is_sent(webhook):
+    (alert,) = alerts.alerts(alerts.WARNED)
+    alert(context({"report": []}))
+    alert(context({"report": None}))
+    assert webhook == []
+    alert(context({"report": ["stale: Belém: the newest observation is 9 months before the cutoff"]}))
+    (posted,) = webhook
+    subject, *lines = posted.splitlines()
+    assert subject == "[retraining] climate_brazil: warnings"
+    assert "stale: Belém: the newest observation is 9 months before the cutoff" in lines
+    assert "Report: https://airflow.example.org/forecasts/mlflow/report/0123abcd" in lines
 
 
 def test_a_missed_deadline_is_told_by_the_triggerer(webhook):
@@ -145,8 +145,8 @@ def test_a_missed_deadline_is_told_by_the_triggerer(webhook):
 
     asyncio.run(told())
     (posted,) = webhook
-    assert posted["text"].startswith("[retraining] climate_brazil: the DAG run missed its deadline")
-    assert "It should have been done by 2019-11-03T18:00:00+00:00" in posted["text"]
+    assert posted.startswith("[retraining] climate_brazil: the DAG run missed its deadline")
+    assert "It should have been done by 2019-11-03T18:00:00+00:00" in posted
 
 
 def test_a_channel_that_is_down_does_not_silence_the_other(webhook, mailbox, monkeypatch):

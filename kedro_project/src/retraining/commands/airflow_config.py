@@ -149,6 +149,7 @@ class Block(_Model):
     mapped: dict[str, Mapped]
     tagged: dict[str, TaskSettings]
     promotion: PromotionSettings | None
+    warnings: dict[str, str]
     tasks: dict[str, TaskSettings]
 
 

@@ -58,6 +58,7 @@ def problems(
         groups = grouping.grouped(pipeline, catalog, block.group_by)
         yield from _mapped(name, block, pipeline, groups, catalog)
         yield from _task_ids(name, block, pipeline, groups)
+        yield from _warnings(name, block, pipeline, groups)
         yield from _cycle(name, block, groups)
         yield from _borders(name, pipeline, groups, catalog)
 
@@ -161,6 +162,18 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
     for key, settings in every.items():
         for problem in pods.problems(settings.pod_override or {}):
             yield f"{FILE}: {name}.{key}.pod_override.{problem}"
+
+
+def _warnings(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> Iterator[str]:
+    outputs = {node.name: node.outputs for node in pipeline.nodes}
+    made_by = {grouping.task_id(group): [one for node in group.nodes for one in outputs[node]] for group in groups}
+    taken = {*(PROMOTION_TASKS if block.promotion else ()), *block.mapped}
+    for task, dataset in block.warnings.items():
+        place = f"{FILE}: {name}.warnings.{task}"
+        if task not in made_by or task in taken:
+            yield f"{place}: it must be one of the tasks {', '.join(sorted(made_by.keys() - taken))}"
+        elif dataset not in made_by[task]:
+            yield f"{place} = {dataset!r}: the task makes no such dataset; it makes {', '.join(sorted(made_by[task]))}"
 
 
 def _cycle(name: str, block: Block, groups: list[GroupedNodes]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from retraining.pipelines.climate_brazil.report import (
     report_text,
     verdict,
 )
+from retraining.pipelines.climate_brazil.report_nodes import MOST_WARNINGS, report
 from retraining.pipelines.climate_brazil.scores import pooled_scores
 
 MONTHS = {"cutoff": "2019-11-01", "month": "2019-10", "newest_observation": "2019-10-01"}
@@ -217,3 +218,22 @@ class TestReportText:
     def test_unknown_scores_are_dashes(self) -> None:
         row = next(line for line in terminal([score(mae=None)]).splitlines() if line.startswith("Belém"))
         assert row.split()[1:5] == ["500", "0.600", "—", "0.400"]
+
+
+def test_who_is_on_the_watch_list_is_a_warning_and_a_fleet_does_not_make_it_endless() -> None:
+    def warnings(stale: int) -> list[str]:
+        row = {"status": "finished", "degraded": False, "stale": True, "reason": "the newest observation is old"}
+        rows = [{"label": f"Station {number}", **row} for number in range(stale)]
+        degraded = {"label": "Rio", "status": "carried_over", "degraded": True, "stale": True, "reason": "off"}
+        seen = pl.DataFrame([degraded, *rows])
+        one = score()
+        entries, origin = {one["series"]: {"label": one["label"]}}, {"simulated": False, "origin": "somewhere"}
+        results = {one["series"]: lambda: one}
+        made = report(results, list(entries), entries, NO_QUARANTINE, MONTHS, origin, seen, {"remarks": []})
+        assert "stale: Station 0: the newest observation is old" in made[3], "as the report says it"
+        return made[4]
+
+    assert warnings(1) == ["carried over, degraded: Rio: off", "stale: Station 0: the newest observation is old"]
+    many = warnings(5000)
+    assert len(many) == MOST_WARNINGS + 1
+    assert many[-1] == f"and {5001 - MOST_WARNINGS} more, which the report lists"

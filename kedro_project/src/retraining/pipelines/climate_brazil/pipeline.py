@@ -190,7 +190,7 @@ def reporting() -> Pipeline:
                     *_named("overview"),
                     f"{NAME}_evidence",
                 ],
-                _named("pooled_metrics", "report_table", "report_html", "report_text"),
+                _named("pooled_metrics", "report_table", "report_html", "report_text", "warnings"),
                 name="report",
             ),
         ]

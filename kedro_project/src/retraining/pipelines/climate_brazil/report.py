@@ -101,7 +101,7 @@ def report_text(
     notes += verdict(pooled)
     notes += [f"failed: {s['label']}: {s['reason'] or 'no reason recorded'}" for s in _failed(scores)]
     notes += [f"quarantined: {q['label'] or q['file']}: {q['reason']}" for q in quarantine.to_dicts()]
-    notes += [f"{w['what']}: {w['label']}: {w['reason']}" for w in watched]
+    notes += [warning(one) for one in watched]
     for note in notes:
         lines += textwrap.wrap(plain(note), TEXT_WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
@@ -116,6 +116,11 @@ def watch_list(overview: pl.DataFrame) -> list[dict[str, str]]:
         words += ["stale"] if row["stale"] and not words else []
         found.append({"label": row["label"], "what": ", ".join(words), "reason": row["reason"] or "—"})
     return found
+
+
+def warning(watched: Mapping[str, str]) -> str:
+    """One line on a series of the watch list."""
+    return f"{watched['what']}: {watched['label']}: {watched['reason']}"
 
 
 def verdict(pooled: Mapping[str, float]) -> list[str]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from retraining.pipelines.climate_brazil.report import report_html, report_text, watch_list
+from retraining.pipelines.climate_brazil.report import report_html, report_text, warning, watch_list
 from retraining.pipelines.climate_brazil.scores import DECIMALS, pooled_scores, report_frame
 
 log = logging.getLogger(__name__)
+MOST_WARNINGS = 30  # a message of a fleet of thousands must stay readable
 
 
 def report(
@@ -23,7 +24,7 @@ def report(
     origin: Mapping[str, Any],
     seen: pl.DataFrame,
     evidence: Mapping[str, Any],
-) -> tuple[dict[str, dict[str, float]], pl.DataFrame, str, str]:
+) -> tuple[dict[str, dict[str, float]], pl.DataFrame, str, str, list[str]]:
     """Report on all series of the run.
 
     Args:
@@ -37,7 +38,7 @@ def report(
         evidence: with its remarks on what changed since the champion.
 
     Returns:
-        Metrics for MLflow, the table, the HTML page and the text.
+        Metrics for MLflow, the table, the HTML page, the text, and the warnings that a person should be told.
     """
     scores = all_scores(results, series_ids, entries)
     pooled = pooled_scores(scores)
@@ -50,7 +51,10 @@ def report(
     context = {"pipeline": "climate_brazil", "data_source": origin["origin"]}
     html = report_html(scores, pooled, quarantine, months, simulated, context, watched, evidence["remarks"])
     metrics = {key: {"value": round(float(value), DECIMALS), "step": 0} for key, value in pooled.items()}
-    return metrics, report_frame(scores), html, text
+    warnings = [warning(one) for one in watched[:MOST_WARNINGS]]
+    if len(watched) > MOST_WARNINGS:
+        warnings.append(f"and {len(watched) - MOST_WARNINGS} more, which the report lists")
+    return metrics, report_frame(scores), html, text, warnings
 
 
 def all_scores(
