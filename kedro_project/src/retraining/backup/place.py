@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from retraining.backup.container import with_secrets
+from retraining.native.secrets import RUNNING
 from retraining.native.stack import Stores
 
 # What `make backup` and `make restore` need to know of a stack that is not `make native`'s.
@@ -87,9 +88,6 @@ def running_environment(native: Path) -> dict[str, str]:
 def place_of_stores(stores: Stores) -> Place:
     """Native stores of this process."""
     return _from(variables_of(stores))
-
-
-RUNNING = "running.env"
 
 
 def variables_of(stores: Stores) -> dict[str, str]:

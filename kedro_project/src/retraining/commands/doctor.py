@@ -1,16 +1,15 @@
 """`make doctor`: what could be wrong with this deployment, each with its remedy. Standard library only.
 
-Looks at the production stack where there is an `.env`, and always at the machine and the embedded environment.
+Looks at the containers' stack where there is an `.env`, at embedded stores and the native stack where they are, and
+always at the machine and the environment.
 """
 
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import Path
@@ -18,71 +17,37 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from retraining.commands import engine, secrets, up
+from retraining.commands import doctor_native, engine, secrets, up
+from retraining.commands.checks import Finding, listens, wrong
+from retraining.locations import var_folder
 
 FREE_BYTES = 5 * 2**30
 CLOCK_SECONDS = 30  # S3 refuses requests that are 15 minutes off, tokens of tasks live for ten
 ENGINE, COMPOSE = (20, 10), (2, 24)
-LOOPBACK = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    subject: str
-    said: str
-    well: bool = True
-
-    def __str__(self) -> str:
-        """One line of the report."""
-        return f"{'ok' if self.well else 'PROBLEM':8} {self.subject:10} {self.said}"
-
-
-def wrong(subject: str, said: str) -> Finding:
-    """A problem; what is said ends with the remedy."""
-    return Finding(subject, said, well=False)
 
 
 def main() -> None:
     """Print what every check found; exit code 1 where one found a problem."""
     problems = 0
-    for check in [python, disk, embedded_ports, *(STACK if Path(".env").exists() else [])]:
+    for check in [disk, *doctor_native.CHECKS, *(STACK if Path(".env").exists() else [])]:
         for finding in check():
             print(finding, flush=True)
             problems += not finding.well
     if not Path(".env").exists():
-        print("The production stack is not set up here (no .env): only the machine was looked at.")
+        print("The production stack is not set up here (no .env): it was not looked at.")
     sys.exit(f"{problems} problem(s); each line says the remedy." if problems else 0)
-
-
-def python() -> Iterator[Finding]:
-    """The environment that `make retrain` and the tests use."""
-    marker, lock = Path(".venv/.installed"), Path("requirements.lock")
-    if not marker.exists():
-        yield Finding("python", "no .venv yet; only the production stack can run (make setup builds it)")
-    elif marker.stat().st_mtime < lock.stat().st_mtime:
-        yield wrong("python", "requirements.lock is newer than .venv: make setup")
-    else:
-        yield Finding("python", ".venv is as requirements.lock says")
 
 
 def disk() -> Iterator[Finding]:
     """Room for runs here, and for images and volumes where the engine keeps them."""
-    places = {Path.cwd(): "make clean, or another folder with VAR=<folder>"}
+    var = next(folder for folder in (var_folder(), *var_folder().parents) if folder.exists())
+    places = {var: "make clean, or another folder with VAR=<folder>"}
     if not engine.problems() and (root := engine.root_folder()).exists():
         places[root] = "make prune KEEP=12, docker image prune"
     for place, remedy in places.items():
         free = shutil.disk_usage(place).free
         text = f"{free / 2**30:.0f} GB free in {place}"
         yield Finding("disk", text) if free > FREE_BYTES else wrong("disk", f"{text}, too little: {remedy}")
-
-
-def embedded_ports() -> Iterator[Finding]:
-    """Ports that nobody needs to free: `make ui` and `make native` take the next one."""
-    busy = [str(port) for port in (8080, 5050) if _listens(LOOPBACK, port)]
-    if busy and not Path(".env").exists():
-        yield Finding("ports", f"{' and '.join(busy)} taken; make ui and make native take the next free ones")
 
 
 def container_engine() -> Iterator[Finding]:
@@ -134,7 +99,7 @@ def ports() -> Iterator[Finding]:
     running = {state["Service"] for state in engine.states() if state["State"] == "running"}
     for service, port in _published():
         place = f"{port['host_ip']}:{port['published']}"
-        taken = _listens(port["host_ip"], int(port["published"]))
+        taken = listens(port["host_ip"], int(port["published"]))
         if service in running:
             yield (
                 Finding("ports", f"{place} is {service}'s")
@@ -204,12 +169,6 @@ def _stack_can_be_asked() -> bool:
 
 def _published() -> list[tuple[str, dict[str, Any]]]:
     return [(name, port) for name, one in engine.services().items() for port in one.get("ports", [])]
-
-
-def _listens(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((host, port)) == 0
 
 
 def _date(address: str) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from retraining.backup.place import RUNNING, variables_of
+from retraining.backup.place import variables_of
 from retraining.commands.locks import NATIVE, only_one
 from retraining.locations import var_folder
 from retraining.native import airflow, mlflow_server, secrets
@@ -58,7 +58,7 @@ def serve(workers: int = 0) -> int:
 @contextlib.contextmanager
 def told(folder: Path, stores: Stores) -> Iterator[None]:
     """Tell other commands, such as `make backup`, where the stores of the running stack are."""
-    file = folder / RUNNING
+    file = folder / secrets.RUNNING
     lines = [f"{name}={value}" for name, value in variables_of(stores).items()]
     secrets.write_secret(file, "\n".join(lines) + "\n")
     try:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from retraining.native.errors import SecretsError
 
 FILE = "secrets.json"
+# Addresses and keys of the stores of a running stack, for other commands.
+RUNNING = "running.env"
 # Also safe inside an address and in the one line that a server reads it from.
 _STRONG = re.compile(r"[A-Za-z0-9_=-]{24,}")
 
@@ -66,6 +69,22 @@ class Secrets:
     def values(self) -> dict[str, str]:
         """All of them by name."""
         return asdict(self)
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong with the secrets that lie in a folder, each as a sentence that ends with the remedy."""
+    found = []
+    for file in (folder / FILE, folder / RUNNING):
+        if file.exists() and (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
+            found.append(f"{file} can be read by others (mode {mode:o}): chmod 600 {file}")
+    try:
+        known = _read(folder / FILE)
+        for one in fields(Secrets):
+            if one.name in known:
+                _check(one.name, known[one.name], one.metadata["least"], folder / FILE)
+    except SecretsError as error:
+        found.append(str(error))
+    return found
 
 
 def _read(file: Path) -> dict[str, str]:
