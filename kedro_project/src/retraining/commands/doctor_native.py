@@ -40,7 +40,8 @@ def python() -> Iterator[Finding]:
 
 
 def _not_as_locked(lock: str, environment: Path) -> list[str]:
-    pinned, optional = defaultdict(set), set()
+    pinned: dict[str, set[str]] = defaultdict(set)
+    optional: set[str] = set()
     for name, version, marker in _PIN.findall(lock):
         pinned[_normal(name)].add(version)
         if marker:
@@ -91,16 +92,17 @@ def native_secrets() -> Iterator[Finding]:
 
 def native_ports() -> Iterator[Finding]:
     """The stores of a running native stack answer; the ports that the next one, or `make ui`, asks for are free."""
-    folder, ours = var_folder() / "native", {}
+    folder = var_folder() / "native"
+    ours: dict[int, str] = {}
     if is_held(NATIVE) and (folder / secrets.RUNNING).exists():
         lines = (folder / secrets.RUNNING).read_text().splitlines()
         known = dict(line.split("=", 1) for line in lines)
-        ours = {urlsplit(known[variable]).port: name for variable, name in _ADDRESSES.items()}
-    for port, name in ours.items():
-        if listens(LOOPBACK, port):
-            yield Finding("ports", f"{LOOPBACK}:{port} is {name} of the native stack")
+        ours = {urlsplit(known[variable]).port or 0: name for variable, name in _ADDRESSES.items()}
+    for own, name in ours.items():
+        if listens(LOOPBACK, own):
+            yield Finding("ports", f"{LOOPBACK}:{own} is {name} of the native stack")
         else:
-            yield wrong("ports", f"{LOOPBACK}:{port} does not answer though it is {name}: Ctrl-C, then make native")
+            yield wrong("ports", f"{LOOPBACK}:{own} does not answer though it is {name}: Ctrl-C, then make native")
     for variable, default in (("AIRFLOW_PORT", "8080"), ("MLFLOW_PORT", "5050")):
         port = os.environ.get(variable) or default
         if not port.isdecimal():
