@@ -49,6 +49,12 @@ def test_it_is_rendered_in_less_than_ten_seconds(large: tuple[Path, float], envi
     assert large[1] < 10 * max(1, base / USUAL)
 
 
+def test_no_tracking_store_is_asked(large: tuple[Path, float], environment: dict[str, str]):
+    # Making its tables alone took a fifth of the rendering.
+    assert not Path(environment["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).exists()
+    assert not list(large[0].parents[1].rglob("mlflow.db"))
+
+
 def test_it_is_parsed_in_less_than_a_fifth_of_a_second_beyond_the_sdk(large: tuple[Path, float], environment: dict):
     measured = [parsed(large[0], environment) for _ in range(4)]
     # A neighbour on the machine makes both slower; the best of a few tries is the file's own cost.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 from kedro.io import DatasetError
@@ -36,7 +35,7 @@ def render(project: Path, target: Path) -> list[Path]:
             nothing is written then.
     """
     metadata = bootstrap_project(project)
-    with tempfile.TemporaryDirectory() as folder, _untracked(folder):
+    with tempfile.TemporaryDirectory() as folder:
         blocks = _checked_blocks(project)
         texts = {name: _formatted(text) for name, text in _rendered(metadata, blocks, Path(folder)).items()}
     target.mkdir(parents=True, exist_ok=True)
@@ -46,17 +45,14 @@ def render(project: Path, target: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _untracked(folder: str) -> Iterator[None]:
-    """Loading Kedro's context asks the tracking server; rendering needs none."""
-    name = "MLFLOW_TRACKING_URI"
-    before = os.environ.get(name)
-    os.environ[name] = f"sqlite:///{folder}/mlflow.db"
+def _without_hooks() -> Iterator[None]:
+    """`kedro airflow create` loads Kedro's context: hooks would check it all again, and ask a tracking server."""
+    hooks = settings.HOOKS
+    settings.set("HOOKS", ())
     try:
         yield
     finally:
-        os.environ.pop(name)
-        if before is not None:
-            os.environ[name] = before
+        settings.set("HOOKS", hooks)
 
 
 def _checked_blocks(project: Path) -> dict[str, Block]:
@@ -88,7 +84,7 @@ def _rendered(metadata: ProjectMetadata, blocks: Mapping[str, Block], folder: Pa
         command += ["--jinja-file", str(metadata.project_path / TEMPLATE)]
         said = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with _without_hooks(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 create.main(command, obj=metadata, standalone_mode=False)
         except Exception as error:
             raise click.ClickException(f"kedro airflow create failed:\n{said.getvalue()[-4000:]}\n{error}") from error
