@@ -124,6 +124,7 @@ def test_the_parent_has_plot_report_quarantine_and_graph(deployment: Deployment,
     files = deployment.artifacts(whole)
     assert {
         "figures/timeseries.html",
+        "figures/beside_champion/forecasts.png",
         "report/report.html",
         "report/report.parquet",
         "report/summary.txt",

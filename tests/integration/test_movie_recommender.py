@@ -133,7 +133,15 @@ def test_a_version_is_registered_judged_and_served(
     version = deployment.client.get_model_version_by_alias("movie-recommender", "champion")
     assert (version.run_id, version.tags["cutoff"]) == (whole.info.run_id, "2024-09-01")
     assert whole.data.tags["promotion"].startswith("promoted: all 3 rules that apply are met")
-    assert "promotion/decision.md" in deployment.artifacts(whole)
+    files = deployment.artifacts(whole)
+    assert "promotion/decision.md" in files
+    folder = Path(deployment.client.download_artifacts(whole.info.run_id, "promotion"))
+    decision = json.loads((folder / "decision.json").read_text())
+    # What a person would see who approves: baselines beside the model, and a picture that is there.
+    assert "| rmse | 0." in decision["text"]
+    assert set(decision["scores"][0]["baselines"]) == {"global_mean", "item_bias", "popularity"}
+    assert decision["pictures"]
+    assert set(decision["pictures"].values()) <= files
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{deployment.var}/mlflow/mlflow.db")
     monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
     monkeypatch.setattr(mlflow.tracking._model_registry.utils, "_registry_uri", None)
