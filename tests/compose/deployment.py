@@ -101,7 +101,7 @@ def call(method: str, address: str, body: Any = None, headers: dict[str, str] | 
     data = None if body is None else json.dumps(body).encode()
     request = Request(address, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     with urlopen(request, timeout=60) as answer:
-        return json.loads(answer.read() or b"null")
+        return json.loads(answer.read().strip() or b"null")
 
 
 def status(method: str, address: str, body: Any = None, headers: dict[str, str] | None = None) -> int:

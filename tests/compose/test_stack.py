@@ -17,7 +17,7 @@ import pytest
 from deployment import Airflow, call, status
 
 AIRFLOW, MLFLOW, CONSOLE = "http://127.0.0.1:8080", "http://127.0.0.1:5050", "http://127.0.0.1:9001"
-SERIES = ["belem", "rio"]
+SERVING = "http://127.0.0.1:5001"
 MODEL = "mlflow/registered-models"
 pytestmark = pytest.mark.usefixtures("deployment")
 
@@ -104,7 +104,8 @@ def test_no_service_is_root_or_may_become_it(deployment):
 
 def test_a_dag_run_through_the_api(deployment, mlflow, found):
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
-    conf = {"series": SERIES, "cutoff": "2019-11-01", "audit_series": 0, "draws": 200}
+    # All series: a run of some would register no version.
+    conf = {"cutoff": "2019-11-01", "audit_series": 0, "draws": 200}
     run = airflow.api("POST", "dags/climate_brazil/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
     begin = time.monotonic()
     _let_run_alone(airflow, run)
@@ -112,7 +113,7 @@ def test_a_dag_run_through_the_api(deployment, mlflow, found):
     while (state := airflow.api("GET", place)["state"]) in ("queued", "running"):
         assert time.monotonic() - begin < 900, _task_states(airflow, place)
         time.sleep(2)
-    deployment.took["DAG run, two series"] = time.monotonic() - begin
+    deployment.took["DAG run, twelve series"] = time.monotonic() - begin
     assert state == "success", _task_states(airflow, place)
 
     parent = airflow.api("GET", f"{place}/taskInstances/open_run/xcomEntries/return_value")["value"]
@@ -122,7 +123,7 @@ def test_a_dag_run_through_the_api(deployment, mlflow, found):
     assert tags["airflow.dag_run_id"] == run
     query = {"experiment_ids": ["1"], "filter": f"tags.`mlflow.parentRunId` = '{parent}'"}
     children = mlflow("POST", "mlflow/runs/search", query)["runs"]
-    assert len(children) == len(SERIES)
+    assert len(children) == 12
     assert {child["info"]["status"] for child in children} == {"FINISHED"}
     found.update(run=run, parent=parent, hashes=_artifact_hashes(deployment, parent))
     assert found["hashes"]
@@ -131,6 +132,23 @@ def test_a_dag_run_through_the_api(deployment, mlflow, found):
     assert parent in json.dumps(log)
     assert "s3://retraining/task-logs" in json.dumps(log)
     deployment.notes.extend(_memory(deployment))
+
+
+def test_the_champion_answers_over_http(deployment, mlflow):
+    model = mlflow("GET", f"{MODEL}/get?name=climate-brazil")["registered_model"]
+    assert "champion" in {alias["alias"] for alias in model["aliases"]}
+    begin = time.monotonic()
+    deployment.compose("--profile", "serving", "up", "--detach", "--wait", "--no-deps", "serving")
+    # Well, for its health check, is also who still loads the champion.
+    while (answer := status("GET", f"{SERVING}/ping")) == 503:
+        assert time.monotonic() - begin < 300
+        time.sleep(1)
+    assert answer == 200
+    deployment.took["champion served"] = time.monotonic() - begin
+    said = call("POST", f"{SERVING}/invocations", {"inputs": [{"series": "rio", "n_ahead": 12}]})
+    assert [row["series"] for row in said["predictions"]] == ["rio"] * 12
+    assert all(row["q10"] < row["mean"] < row["q90"] for row in said["predictions"])
+    deployment.compose("--profile", "serving", "rm", "--stop", "--force", "serving")
 
 
 def test_wrong_password_and_forged_host_are_refused(deployment):
