@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT
-from tests.dags.conftest import copied, dag_bag, rendered
+from tests.dags.conftest import copied, dag_bag, render_dags, rendered
 
 
 def test_committed_files_are_what_the_template_renders(tmp_path: Path, environment: dict[str, str]):
@@ -49,3 +50,25 @@ def test_labels_are_emitted_as_python_literals(entry: str):
     assert ast.literal_eval(template.render(value=entry)) == entry
     macro = (ROOT / "kedro_project" / "templates" / "dag.py.j2").read_text()
     assert "{% macro literal(value) %}{{ value | pprint }}{% endmacro" in macro
+
+
+@pytest.mark.parametrize("fault", ["circle", "yaml"])
+def test_what_cannot_even_be_read_is_told_in_one_line(tmp_path: Path, environment: dict[str, str], fault: str):
+    project = copied(tmp_path)
+    if fault == "circle":
+        package = project / "src" / "retraining" / "pipelines" / "rings"
+        package.mkdir()
+        nodes = 'node(len, "x", "y", name="a"), node(len, "y", "x", name="b")'
+        code = (
+            f"from kedro.pipeline import node, pipeline\n\n\ndef create_pipeline():\n    return pipeline([{nodes}])\n"
+        )
+        (package / "__init__.py").write_text(code)
+        told = r"pipelines/rings/__init__\.py, line 5: CircularDependencyError: .*; let one of these nodes"
+    else:
+        (project / "conf" / "base" / "airflow.yml").write_text("default: {owner: me\n")
+        told = r"Invalid YAML or JSON file .*/airflow\.yml, unable to read line 1, position 0; correct it in .*/conf"
+    done = render_dags(project, tmp_path / "dags", environment)
+    assert done.returncode == 1
+    assert re.search(rf"^Error: No DAG can be rendered; nothing was written\. {told}", done.stderr, re.M), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "dags").exists()

@@ -273,13 +273,13 @@ class TestKeys:
     def test_a_missing_one(self):
         assert (
             only(read_blocks({"default": DEFAULT, "rents": {"doc": "x"}})[1])
-            == "airflow.yml: rents.description: missing"
+            == "airflow.yml: rents.description: missing; add it"
         )
 
     def test_a_block_that_is_none(self):
         assert (
             only(read_blocks({"default": DEFAULT, "rents": None})[1])
-            == "airflow.yml: rents = None: not a block of settings"
+            == "airflow.yml: rents = None: not a block of settings; write them below it as `key: value`"
         )
 
     def test_settings_of_a_task_that_is_none(self, found: Callable):

@@ -161,7 +161,7 @@ def read_blocks(airflow: Mapping[str, Any]) -> tuple[dict[str, Block], list[str]
     for name in sorted(airflow.keys() - {"default"}):
         own = airflow[name]
         if not isinstance(own, Mapping):
-            problems.append(f"{FILE}: {name} = {own!r}: not a block of settings")
+            problems.append(f"{FILE}: {name} = {own!r}: not a block of settings; write them below it as `key: value`")
             continue
         try:
             blocks[name] = Block.model_validate({**default, **own})
@@ -188,7 +188,7 @@ def _meaning(model: type[BaseModel], key: str) -> str:
     # A model's docstring explains its attributes, one line each.
     lines = [line.strip() for line in (model.__doc__ or "").splitlines()]
     told = [line.removeprefix(f"{key}: ").rstrip(".") for line in lines if line.startswith(f"{key}: ")]
-    return f"; name {told[0]}" if told else ""
+    return f"; name {told[0]}" if told else "; add it"
 
 
 def _model_at(path: tuple[int | str, ...]) -> type[BaseModel]:

@@ -15,10 +15,13 @@ from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 from kedro.io import DatasetError
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from retraining.commands import grouping, preflight
 from retraining.commands.airflow_config import Block, read_blocks
 from retraining.config import ParameterError
+from retraining.pipeline_registry import PipelineError
 
 TEMPLATE = Path("templates") / "dag.py.j2"
 _SUFFIX = "_dag.py"
@@ -66,8 +69,13 @@ def _checked_blocks(project: Path) -> dict[str, Block]:
             context = session.load_context()  # type: ignore[attr-defined]
             blocks, found = read_blocks(context.config_loader["airflow"])
             found += preflight.problems(blocks, dict(pipelines), context.catalog, context.config_loader["parameters"])
-    except (ParameterError, DatasetError) as error:
+    except (ParameterError, DatasetError, PipelineError) as error:
         raise click.ClickException(f"No DAG can be rendered; nothing was written. {error}") from error
+    except (YAMLError, OmegaConfBaseException) as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        raise click.ClickException(
+            f"No DAG can be rendered; nothing was written. {said}; correct it in {project / 'conf'}"
+        ) from error
     if found:
         listed = "".join(f"\n  {problem}" for problem in found)
         raise click.ClickException(f"No DAG can be rendered; nothing was written. Problems: {len(found)}{listed}")
