@@ -274,11 +274,12 @@ def test_upgrade_saves_migrates_and_the_way_back_that_it_tells_leads_back(deploy
     for alias in model["registered_model"]["aliases"]:
         mlflow("DELETE", f"{MODEL}/alias", {"name": "climate-brazil", "alias": alias["alias"]})
     artifacts = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    mlflow("DELETE", f"mlflow-artifacts/artifacts/{artifacts}/{sorted(found['hashes'])[0]}")
+    mlflow("DELETE", f"mlflow-artifacts/artifacts/{artifacts}/{quote(sorted(found['hashes'])[0])}")
     mlflow("POST", "mlflow/runs/set-tag", {"run_id": found["parent"], "key": "since", "value": "the upgrade"})
     assert _artifact_hashes(deployment, found["parent"]) != found["hashes"]
 
-    down, checkout, restore, up = [line.split() for line in said.splitlines() if line.startswith("    ")]
+    told = said.partition("To go back")[2].splitlines()
+    down, checkout, restore, up = [line.split() for line in told if line.startswith("    ")]
     assert checkout[:2] == ["git", "checkout"]
     refused = deployment.command(*restore)
     assert refused.returncode != 0

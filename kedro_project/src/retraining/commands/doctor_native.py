@@ -91,7 +91,10 @@ def native_secrets() -> Iterator[Finding]:
 
 
 def native_ports() -> Iterator[Finding]:
-    """The stores of a running native stack answer; the ports that the next one, or `make ui`, asks for are free."""
+    """The stores of a running native stack answer; the ports that the next one, or `make ui`, asks for are free.
+
+    Where there is an `.env`, they are the containers', and looked at with them.
+    """
     folder = var_folder() / "native"
     ours: dict[int, str] = {}
     if is_held(NATIVE) and (folder / secrets.RUNNING).exists():
@@ -107,7 +110,7 @@ def native_ports() -> Iterator[Finding]:
         port = os.environ.get(variable) or default
         if not port.isdecimal():
             yield wrong("ports", f"{variable} is {port!r}: a port is a number from 1 to 65535")
-        elif int(port) not in ours and listens(LOOPBACK, int(port)):
+        elif int(port) not in ours and not Path(".env").exists() and listens(LOOPBACK, int(port)):
             yield Finding("ports", f"{port} is taken; make ui and make native take the next free one")
 
 
