@@ -12,7 +12,6 @@ from airflow.sdk import BaseOperator, conf, get_current_context, task
 
 from tracked_kedro import names, runs
 from tracked_kedro.alerts import alerts, deadline
-from tracked_kedro.approval import approve
 from tracked_kedro.dag_run_tags import airflow_identity, tags_of
 from tracked_kedro.environment import variable
 from tracked_kedro.errors import PermanentError, classified
@@ -114,6 +113,14 @@ class RunNodes(BaseOperator):
             return made[self.xcom].load() if self.xcom else None
 
         return _in_parent(context, session, run)
+
+
+def approve(*, hours: float, doc_md: str) -> BaseOperator:
+    """The task between `decide` and `promote` of a pipeline that promotes: see `tracked_kedro.approval.approve`."""
+    # A DAG that does not promote need not import Airflow's operator: 15 ms of each parsing.
+    from tracked_kedro import approval
+
+    return approval.approve(hours=hours, doc_md=doc_md)
 
 
 @task
