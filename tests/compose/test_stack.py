@@ -257,6 +257,8 @@ def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
     assert re.search(r"Removed; [1-9][\d,]{3,} bytes", removed)
     with pytest.raises(HTTPError, match="404"):
         mlflow("GET", f"mlflow/runs/get?run_id={older}")
+    airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
+    assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
     for run in (newer, found["parent"]):
         assert mlflow("GET", f"mlflow/runs/get?run_id={run}")["run"]["info"]["lifecycle_stage"] == "active"
     assert _artifact_hashes(deployment, found["parent"]) == kept

@@ -1,4 +1,5 @@
 import time
+from datetime import datetime
 
 import click
 import mlflow
@@ -65,7 +66,9 @@ def test_looking_removes_nothing_and_removing_takes_all_of_it(store, months, tmp
 
     prune.run(keep=2, really=True)
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("prune: before=")
+    # The DAG run of the oldest run that stays began before that did.
+    before = datetime.fromisoformat(last.partition("before=")[2].partition(" ")[0])
+    assert before.timestamp() == store.get_run(months[0]).info.start_time / 1000 - 24 * 60 * 60
     assert months[2] in last
     assert [store.get_run(run).info.lifecycle_stage for run in months] == ["active"] * 2 + ["deleted"] + ["active"] * 2
     assert {int(one.version) for one in store.search_model_versions(f"name = '{MODEL}'")} == {1, 2, 4, 5}

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -26,6 +26,8 @@ from retraining.registry import RUN_TAG
 DAG_ID, DAG_RUN_ID = "airflow.dag_id", "airflow.dag_run_id"
 # Marks a run that this command deleted and `mlflow gc` has not yet removed, from one that a person put aside.
 PRUNED = "retraining.pruned"
+# A DAG run begins before its first task opens the parent run: its rows must stay with that.
+AHEAD = timedelta(days=1)
 
 
 @dataclass
@@ -126,7 +128,8 @@ def run(keep: int, really: bool) -> None:
         apply(client, found)
         click.echo(f"Removed; {found.total_bytes:,} bytes are freed once `mlflow gc` has run")
     ids = [*(() if really else [one.info.run_id for one in [*found.children, *found.parents]]), *waiting(client)]
-    click.echo(f"prune: before={found.oldest_kept.isoformat() if found.oldest_kept else ''} runs={','.join(ids)}")
+    before = (found.oldest_kept - AHEAD).isoformat() if found.oldest_kept else ""
+    click.echo(f"prune: before={before} runs={','.join(ids)}")
 
 
 def _came_from(client: MlflowClient, versions: Iterable[Any]) -> Iterator[str]:
