@@ -163,11 +163,7 @@ BENCH ?= $(BENCHMARKS)
 .PHONY: bench
 bench: $(PREPARED) ## Measure, one benchmark after the other (BENCH=inference: one; FULL=1: full size)
 	@uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
-	@export RETRAINING_TEST_DATA="$${RETRAINING_TEST_DATA:-$(abspath ../shared/data)}"; \
-	for name in $(BENCH); do \
-	  test -f "benchmarks/$$name.py" || { echo "There is no benchmark $$name; known: $(BENCHMARKS)" >&2; exit 1; }; \
-	  printf '\n=== %s\n' "$$name"; python -W ignore "benchmarks/$$name.py"; \
-	done
+	@RETRAINING_TEST_DATA="$${RETRAINING_TEST_DATA:-$(abspath ../shared/data)}" python benchmarks/run.py $(BENCH)
 
 .PHONY: lint
 lint: $(INSTALLED) ## Style, types and import arrows

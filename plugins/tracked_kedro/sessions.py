@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class Session:
     @contextmanager
     def _opened(self):
         quiet_kedro()
+        _give_memory_back()
         from kedro.framework.session import KedroSession
         from kedro.framework.startup import bootstrap_project
 
@@ -91,6 +93,16 @@ class Session:
                 namespaces=[namespace] if namespace else None,
                 runner=SequentialRunner(),
             )
+
+
+def _give_memory_back() -> None:
+    """Return to the system what earlier sessions of this process have freed.
+
+    Under `airflow dags test` one process runs all tasks, and glibc keeps what they free: a quarter of its memory.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def nested(parameters: dict[str, Any]) -> dict[str, Any]:
