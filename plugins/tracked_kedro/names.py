@@ -15,6 +15,8 @@ SOURCE_TAG = "mlflow.source.name"
 USER_TAG = "mlflow.user"
 NOTE_TAG = "mlflow.note.content"
 FAILED_TASKS_TAG = "airflow.failed_tasks"
+# What became of the version: written by `decide` and `promote`, and by `close_run` where a person or a mode said no.
+PROMOTION_TAG = "promotion"
 # Why the Kedro session that failed last did so; set by whatever tracks sessions in the project.
 ERROR_TAGS = ("error_type", "error_message")
 # Page of the DAG run, where Airflow's address is known.

@@ -19,6 +19,7 @@ from tracked_kedro.names import (
     FAILED_TASKS_TAG,
     NOTE_TAG,
     PROCESS_TAG,
+    PROMOTION_TAG,
 )
 
 log = logging.getLogger(__name__)
@@ -67,11 +68,16 @@ def _parents(client, experiment_id: str, dag_id: str, dag_run_id: str):
     return client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC", "attributes.run_id ASC"])
 
 
-def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
+def close_parent(run_id: str, failed_tasks: Sequence[str] = (), not_promoted: str | None = None) -> None:
     """Give the parent its final status: FAILED where tasks failed, naming them in a tag, else FINISHED.
 
     The reason of a failure that a retry has mended is taken away. Children that are still open become FAILED in either
     case: nobody finished them.
+
+    Args:
+        run_id: the parent.
+        failed_tasks: names of the tasks that failed.
+        not_promoted: why the task between `decide` and `promote` said no, where it did.
     """
     from mlflow.tracking import MlflowClient
 
@@ -79,6 +85,8 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = ()) -> None:
     run = client.get_run(run_id)
     _end_children(client, run, "FAILED")
     _link_to_airflow(client, run)
+    if not_promoted:
+        client.set_tag(run_id, PROMOTION_TAG, f"not promoted: {not_promoted}")
     if failed_tasks:
         client.set_tag(run_id, FAILED_TASKS_TAG, ", ".join(failed_tasks))
     else:

@@ -162,7 +162,9 @@ def close_run(**context: Any) -> None:
     if run_id is not None:
         # A DAG bears the name of its pipeline.
         _guarded(Session(dag_run.dag_id).connect)
-        _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, failed)))
+        asked = names.APPROVE_TASK in states
+        not_promoted = ti.xcom_pull(task_ids=names.APPROVE_TASK, key=names.REASON) if asked else None
+        _guarded(lambda: runs.in_parent(None, lambda: runs.close_parent(run_id, failed, not_promoted)))
     log.info("parent_run_id=%s closed, failed tasks: %s", run_id, ", ".join(failed) or "none")
     if failed:
         raise PermanentError(f"Tasks failed: {', '.join(failed)}; see their logs")

@@ -114,6 +114,13 @@ class Waiting:
         assert self.airflow.state(dag, run_id) == "success"
         return {task: self.state(dag, run_id, task) for task in ("approve", "promote", "close_run")}
 
+    def outcome(self, run_id: str) -> str:
+        """What the parent run tells of the promotion."""
+        client = self.registry.client
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        [parent] = client.search_runs(experiments, f"tags.`airflow.dag_run_id` = '{run_id}'")
+        return parent.data.tags["promotion"]
+
     def told(self, event: str) -> str:
         """The alert of an event that was sent last."""
         self.airflow.wait(lambda: any(event in text for text in self.alerts), within=30)
@@ -159,6 +166,7 @@ def test_rejected_by_the_api(waiting: Waiting):
     waiting.ask("asks", "rejected")
     waiting.answer("rejected", "Reject", "too warm")
     assert waiting.ended("asks", "rejected")["promote"] == "skipped"
+    assert re.fullmatch(r"not promoted: \w+ rejected it: too warm", waiting.outcome("rejected"))
     told = waiting.told("rejected it")
     assert "[retraining] asks: the challenger was not promoted" in told
     assert re.search(r"Reason: \w+ rejected it: too warm", told)

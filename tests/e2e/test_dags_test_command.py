@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -191,8 +192,11 @@ def test_where_nobody_can_be_asked_nothing_is_promoted(good: tuple[Deployment, O
     deployment, outcome = good
     assert "Not promoted: `airflow dags test` has nobody who could approve" in outcome.output
     assert Registry("climate-brazil", deployment.client).aliases() == {"challenger": 1}
+    parent = parent_of(deployment)
+    assert parent.data.tags["promotion"] == "not promoted: `airflow dags test` has nobody who could approve"
     # The rules would have let it through.
-    assert parent_of(deployment).data.tags["promotion"] == "not promoted yet: all 5 rules that apply are met"
+    decision = Path(deployment.client.download_artifacts(parent.info.run_id, "promotion/decision.json"))
+    assert json.loads(decision.read_text())["promote"] is True
     with sqlite3.connect(deployment.var / "airflow" / "airflow.db") as database:
         query = "select task_id, state from task_instance where task_id in ('approve', 'promote', 'close_run')"
         states = dict(database.execute(query).fetchall())

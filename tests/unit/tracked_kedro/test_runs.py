@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracked_kedro import runs
-from tracked_kedro.names import DAG_ID_TAG, DAG_RUN_ID_TAG, FAILED_TASKS_TAG
+from tracked_kedro.names import DAG_ID_TAG, DAG_RUN_ID_TAG, FAILED_TASKS_TAG, PROMOTION_TAG
 
 
 @pytest.fixture
@@ -202,6 +202,15 @@ def test_closing_ends_open_children_as_failed(store: MlflowClient, experiment: s
     runs.close_parent(parent, failed)
     assert [status(store, run) for run in (left_open, done, elsewhere)] == ["FAILED", "FINISHED", "RUNNING"]
     assert status(store, other) == "RUNNING"
+
+
+def test_closing_tells_who_said_no(store: MlflowClient, experiment: str):
+    run_id = opened(experiment)
+    store.set_tag(run_id, PROMOTION_TAG, "not promoted yet: all 5 rules that apply are met")
+    runs.close_parent(run_id)
+    assert store.get_run(run_id).data.tags[PROMOTION_TAG].startswith("not promoted yet")
+    runs.close_parent(run_id, not_promoted="ana rejected it")
+    assert store.get_run(run_id).data.tags[PROMOTION_TAG] == "not promoted: ana rejected it"
 
 
 def test_closing_names_the_failed_tasks_until_they_succeed(store: MlflowClient, experiment: str):
