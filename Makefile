@@ -13,6 +13,7 @@ VAR ?= $(CURDIR)/var
 DAG ?= climate_brazil
 MODEL ?= $(subst _,-,$(DAG))
 PORT ?= 5001
+JOBS ?= 2
 
 # The embedded default: Airflow and MLflow in SQLite, everything under var/.
 export RETRAINING_VAR := $(abspath $(VAR))
@@ -150,8 +151,8 @@ new-pipeline: $(INSTALLED) ## Scaffold a pipeline, its configuration and a first
 	@python -m retraining new-pipeline "$(NAME)"
 
 .PHONY: test
-test: $(PREPARED) ## Run the test suite
-	@pytest
+test: $(PREPARED) ## Run the test suite (JOBS=2 processes)
+	@pytest --numprocesses "$(JOBS)" --dist loadfile
 
 .PHONY: test-compose
 test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)
