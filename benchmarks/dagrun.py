@@ -1,24 +1,22 @@
 """Benchmark `dagrun`: the DAG run of 12 stations on a real scheduler against plain `kedro run`, in pairs.
 
 The stack is that of `make native`: LocalExecutor on Postgres, MLflow on Postgres and S3, data between tasks in S3. Both
-kinds of run work on it, in the `prod` environment. The DAG's schedule is taken off, so that only the benchmark triggers
-it. The first run of each kind warms up and is not counted. The audit by NUTS, minutes a month, is off in both.
+kinds of run work on it, in the `prod` environment. Schedules are off, so that only the benchmark triggers the DAG. The
+first run of each kind warms up and is not counted. The audit by NUTS, minutes a month, is off in both.
 RETRAINING_PRELOAD=0 keeps the scheduler from importing MLflow and Kedro once, for forked tasks to inherit.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import statistics
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from deployment import PROJECT, ROOT, Deployment, temporary_folder
-from measure import Cost, cost_of_command, publish
+from deployment import PROJECT, ROOT, UNSCHEDULED, Deployment, airflow_api, temporary_folder
+from measure import Cost, cost_of_command, publish, seconds_between
 
-from retraining.native.airflow import USER
 from retraining.native.api import AirflowApi
 from retraining.native.stack import started_stack
 from retraining.sample_data import CLIMATES, write_sample
@@ -35,12 +33,12 @@ def main() -> None:
         stations = _stations(folder)
         environment = {
             **Deployment(folder, PROJECT).environment,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(_unscheduled(folder)),
+            **UNSCHEDULED,
             "RETRAINING_PRELOAD": PRELOAD,
         }
         plain, dag_runs, tasks = [], [], []
         with started_stack(folder / "stack", environment) as stack:
-            api = AirflowApi(stack.airflow.address, USER, stack.stores.secrets.airflow_admin)
+            api = airflow_api(stack)
             for number in range(PAIRS + 1):
                 wall, split = _dag_run(api, f"bench_{number}", stations)
                 cost = _kedro_run(dict(stack.environment), stations)
@@ -72,14 +70,6 @@ def _stations(folder: Path) -> Path:
     return folder / "stations"
 
 
-def _unscheduled(folder: Path) -> Path:
-    dags = folder / "dags"
-    dags.mkdir()
-    source = (ROOT / "dags" / f"{DAG}_dag.py").read_text()
-    (dags / f"{DAG}_dag.py").write_text(re.sub(r"schedule=CronDataIntervalTimetable\(.*\)", "schedule=None", source))
-    return dags
-
-
 def _dag_run(api: AirflowApi, run_id: str, stations: Path) -> tuple[float, dict[str, tuple[float, float]]]:
     """Wall seconds of one DAG run and, of each task, its own and those between its predecessors' end and its start."""
     api.trigger(DAG, run_id, {"cutoff": CUTOFF, "stations": str(stations), "audit_series": 0})
@@ -94,7 +84,7 @@ def _dag_run(api: AirflowApi, run_id: str, stations: Path) -> tuple[float, dict[
             label = task["task_id"] if task["map_index"] < 0 else f"{task['task_id']} {task['map_index']}"
             split[label] = ((finish - start).total_seconds(), (start - last).total_seconds())
             last = max(last, finish)
-    return (_moment(run["end_date"]) - _moment(run["queued_at"])).total_seconds(), split
+    return seconds_between(run["queued_at"], run["end_date"]), split
 
 
 def _moment(text: str) -> datetime:

@@ -13,13 +13,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import yaml
 
+from retraining.native.airflow import USER
+from retraining.native.api import AirflowApi
+from retraining.native.stack import Stack
 from retraining.sample_data import write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "kedro_project"
+# Of a stack in which only the benchmark starts DAG runs.
+UNSCHEDULED = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def temporary_folder() -> Iterator[Path]:
 def simulated_project(folder: Path, series: int, artifacts: list[str] | None = None) -> Path:
     """A copy of the Kedro project's configuration over so many simulated series; the code is the checkout's."""
     project = folder / "kedro_project"
-    shutil.copytree(PROJECT / "conf", project / "conf")
+    for part in ("conf", "templates"):
+        shutil.copytree(PROJECT / part, project / part)
     shutil.copy(PROJECT / "pyproject.toml", project)
     (project / "src").mkdir()
     entries = {
@@ -87,8 +92,11 @@ def simulated_project(folder: Path, series: int, artifacts: list[str] | None = N
     }
     write_sample(folder / "stations", entries)
     lines = ["series,label,file", *(f"{series},{entry['label']},{entry['file']}" for series, entry in entries.items())]
-    (project / "conf" / "base" / "series_climate_brazil.csv").write_text("\n".join(lines) + "\n")
-    _change(project / "conf" / "base" / "globals.yml", climate_brazil_stations=str(folder / "stations"))
+    table = project / "conf" / "base" / "series_climate_brazil.csv"
+    table.write_text("\n".join(lines) + "\n")
+    # A relative address of the table would start at the project that the code belongs to, which is the checkout.
+    values = {"climate_brazil_stations": str(folder / "stations"), "climate_brazil_series": str(table)}
+    _change(project / "conf" / "base" / "globals.yml", **values)
     if artifacts is not None:
         parameters = project / "conf" / "base" / "parameters_climate_brazil.yml"
         text = re.sub(
@@ -101,22 +109,32 @@ def simulated_project(folder: Path, series: int, artifacts: list[str] | None = N
     return project
 
 
+def rendered_dags(deployment: Deployment) -> Path:
+    """What `make dags` makes of the deployment's project, in its folder."""
+    target = deployment.folder / "dags"
+    code = (
+        "import sys, pathlib; from retraining.commands.render import render; render(*map(pathlib.Path, sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, str(deployment.project), str(target)]
+    done = subprocess.run(command, env=deployment.environment, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise SystemExit(f"the DAGs cannot be rendered:\n{done.stderr[-3000:]}")
+    return target
+
+
+def airflow_api(stack: Stack) -> AirflowApi:
+    """A client of the stack's Airflow, as its administrator."""
+    return AirflowApi(stack.airflow.address, USER, stack.stores.secrets.airflow_admin)
+
+
 def _change(file: Path, **values: object) -> None:
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **values}, allow_unicode=True, sort_keys=False))
 
 
-def cpu_of_tree(pid: int) -> float:
-    """CPU seconds of a process, of its descendants and of those of them that have ended and were waited for."""
-    total = 0.0
-    with contextlib.suppress(psutil.NoSuchProcess):
-        leader = psutil.Process(pid)
-        for process in [leader, *leader.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                times = process.cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
 def bytes_under(folder: Path) -> int:
-    """Size of all files under a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Size of all files under a folder; others may write there meanwhile."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total

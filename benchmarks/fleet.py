@@ -1,194 +1,191 @@
-"""Benchmark `fleet`: many simulated series through the DAG on Postgres, an S3 store and an MLflow server.
+"""Benchmark `fleet`: simulated series through the DAG on a real scheduler, and what that costs by number of series.
 
-`airflow dags test` runs the whole DAG: one process trains, shard after shard, beside the servers. Each size has a
-fresh deployment and fresh stores. SIZES=100,1000 chooses sizes; FULL=1 adds 1,000 and 10,000, the last stopped after 90
-minutes with what it has done by then.
+The stack is that of `make native`: LocalExecutor with two tasks at a time and the scheduler that imports ahead of them,
+Postgres, an authenticated MLflow server, S3. Each size has a fresh one and a copy of the project with so many series,
+its DAG rendered from that. The audit by NUTS, which costs the same minutes whatever the size, is off.
+
+SIZES=100,1000 chooses sizes; FULL=1 takes 100, 1,000 and 10,000. A size that takes longer than 90 minutes (MINUTES=) is
+stopped and told by what was done by then. PER_TASK=25 is the DAG's parameter `series_per_task`, else the shipped one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import os
-import re
-import signal
-import subprocess
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
-import psutil
-import psycopg2
-from deployment import Deployment, bytes_under, cpu_of_tree, simulated_project, temporary_folder
-from measure import publish
+from deployment import (
+    UNSCHEDULED,
+    Deployment,
+    airflow_api,
+    rendered_dags,
+    simulated_project,
+    temporary_folder,
+)
+from measure import publish, seconds_between
+from processes import PARTS, Memory, cpu_by_part, memory, servers
+from stored import amounts, failure, finished_series, mapped_tasks, series_done, state
 
-from retraining.native.stack import Stores, started_stores
+from retraining.native.stack import Stack, started_stack
 
-DEFAULT_SIZES, FULL_SIZES = (100, 300), (100, 1000, 10000)
-PATIENCE = 90 * 60.0
+SIZES = os.environ.get("SIZES") or ("100,1000,10000" if os.environ.get("FULL") else "100,300")
+PER_TASK = int(os.environ.get("PER_TASK") or 0)
+MINUTES = float(os.environ.get("MINUTES") or 90)
+SLOTS = "2"  # tasks at a time
 CUTOFF = "2019-11-01"
+DAG, RUN = "climate_brazil", "bench"
+# Seconds. A look at all processes' memory takes 0.1 CPU-s, which must not show.
+SAMPLE_EVERY, TELL_EVERY = 4.0, 10.0
 
 
 @dataclass
 class Outcome:
-    """What a DAG run over so many series took."""
+    """What a DAG run over so many series took.
+
+    Attributes:
+        wall: seconds from the trigger to the end of the DAG run.
+        cpu: seconds by part of the stack, from the trigger on.
+        memory: largest of each measure, each by itself, by kind of process.
+        stored: bytes by store, and rows by database.
+    """
 
     size: int
-    done: int
-    stopped: bool
-    wall: float
-    client_cpu: float
-    server_cpu: float
-    largest: float  # MiB
-    largest_name: str
-    trainer: float  # MiB, the process that trains
-    bytes_objects: int
-    bytes_database: int
-    bytes_local: int
-    shards: list[float]  # seconds of each mapped task
+    done: int = 0
+    mapped: int = 0
+    stopped: bool = False
+    wall: float = 0.0
+    cpu: Counter[str] = field(default_factory=Counter)
+    memory: dict[str, Memory] = field(default_factory=dict)
+    stored: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def per_minute(self) -> float:
+        """Series that were done in a minute."""
+        return self.done / self.wall * 60
+
+    @property
+    def largest(self) -> str:
+        """The kind of process that was largest."""
+        return max(self.memory, key=lambda kind: self.memory[kind].resident)
 
 
 def main() -> None:
-    """Every size in turn; the slope is that of log(seconds of all shards) on log(series)."""
-    sizes = FULL_SIZES if os.environ.get("FULL") else DEFAULT_SIZES
-    if os.environ.get("SIZES"):
-        sizes = tuple(int(size) for size in os.environ["SIZES"].split(","))
-    outcomes = []
-    for size in sizes:
+    """Every size in turn; what there is by then is published after each, lest hours are lost with a later one."""
+    outcomes: list[Outcome] = []
+    for size in map(int, SIZES.split(",")):
         outcomes.append(_measure(size))
-        print(_row(outcomes[-1]), flush=True)
+        _publish(outcomes)
+
+
+def _publish(outcomes: list[Outcome]) -> None:
+    """The slope is that of log(CPU seconds of all parts) on log(series), between the first size and the last."""
     first, last = outcomes[0], outcomes[-1]
-    slope = math.nan
-    if last.size > first.size:
-        slope = math.log(sum(last.shards) / sum(first.shards)) / math.log(last.done / first.done)
-    stopped = ", stopped early" if last.stopped else ""
+    slope = further = math.nan
+    if last.done > first.done > 0:
+        slope = math.log(last.cpu.total() / first.cpu.total()) / math.log(last.done / first.done)
+        further = (last.cpu.total() - first.cpu.total()) / (last.done - first.done)
+    stopped = f", stopped after {MINUTES:g} minutes with {last.done}" if last.stopped else ""
+    cost = f"{last.cpu.total() / max(last.done, 1):.2f} CPU-s each"
+    if len(outcomes) > 1:
+        cost += f" ({further:.2f} each beyond {first.done}, slope {slope:.2f})"
     publish(
         "fleet",
-        f"{last.done / last.wall * 60:.0f} series per minute at {last.done} series{stopped}, "
-        f"largest process {last.largest:.0f} MiB, slope {slope:.2f}",
-        [
-            *("series", "done", "wall s", "series/min", "client CPU-s each", "server CPU-s each"),
-            *("trainer MiB", "largest MiB", "S3 kB each", "database kB each", "local kB each"),
-        ],
-        [_row(one) for one in outcomes],
+        f"{last.per_minute:.0f} series per minute at {last.size} series{stopped}, {cost}, "
+        f"largest process ({last.largest}) {last.memory[last.largest].resident:.0f} MiB RSS",
+        ["series", *map(str, (one.size for one in outcomes))],
+        _rows(outcomes),
         slope=slope,
-        shard_seconds={one.size: one.shards for one in outcomes},
-        largest={one.size: one.largest_name for one in outcomes},
-        per_task={one.size: _per_task(one.size) for one in outcomes},
+        cpu_seconds_of_each_further_series=further,
+        stopped=[one.size for one in outcomes if one.stopped],
+        series_per_task=PER_TASK or "as shipped",
+        memory={one.size: {kind: vars(mib) for kind, mib in one.memory.items()} for one in outcomes},
     )
 
 
-def _per_task(size: int) -> int:
-    # Large enough that a task's own seconds do not show, small enough that its series fit into memory.
-    return min(250, max(25, size // 10))
+def _rows(outcomes: list[Outcome]) -> list[list[Any]]:
+    columns = [_column(one) for one in outcomes]
+    return [[what, *(column[what] for column in columns)] for what in columns[0]]
 
 
-def _row(one: Outcome) -> list[float]:
-    done = max(one.done, 1)
-    return [
-        *(one.size, one.done, one.wall, one.done / one.wall * 60, one.client_cpu / done, one.server_cpu / done),
-        *(one.trainer, one.largest),
-        *(one.bytes_objects / done / 1e3, one.bytes_database / done / 1e3, one.bytes_local / done / 1e3),
-    ]
+def _column(one: Outcome) -> dict[str, Any]:
+    done, task = max(one.done, 1), one.memory.get("task", Memory(math.nan, math.nan))
+    return {
+        "done": one.done,
+        "mapped tasks": one.mapped,
+        "wall s": one.wall,
+        "series per minute": one.per_minute,
+        "CPU-s each": one.cpu.total() / done,
+        **{f"  {label}": one.cpu[part] / done for part, label in PARTS.items()},
+        "largest process": one.largest,
+        "  its RSS, MiB": one.memory[one.largest].resident,
+        "  its PSS, MiB": one.memory[one.largest].proportional,
+        "largest task, RSS, MiB": task.resident,
+        "  PSS, MiB": task.proportional,
+        **{f"{what} each": amount / done for what, amount in one.stored.items()},
+    }
 
 
 def _measure(size: int) -> Outcome:
-    with temporary_folder() as folder, started_stores(folder / "stores") as stores:
-        deployment = Deployment(folder, simulated_project(folder, size), stores.mlflow.client_environment())
-        deployment.prepare()
-        database_before = _database_bytes(stores)
-        outcome = _run(deployment, stores, size)
-        outcome.bytes_objects = bytes_under(folder / "stores" / "artifacts")
-        outcome.bytes_database = _database_bytes(stores) - database_before
-        outcome.bytes_local = bytes_under(folder / "var" / "data")
-        return outcome
-
-
-def _run(deployment: Deployment, stores: Stores, size: int) -> Outcome:
-    # The audit by NUTS costs the same minutes whatever the size.
-    conf = {"series_per_task": _per_task(size), "cutoff": CUTOFF, "audit_series": 0}
-    command = ["airflow", "dags", "test", "climate_brazil", "--conf", json.dumps(conf)]
-    environment = {**deployment.environment, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
-    log = deployment.folder / "dags_test.log"
-    outcome = Outcome(size, 0, False, 0.0, 0.0, 0.0, 0.0, "", 0.0, 0, 0, 0, [])
-    servers = psutil.Process().children()
-    servers_before = sum(cpu_of_tree(process.pid) for process in servers)
-    begin = time.monotonic()
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        _watch(process, outcome, begin)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    outcome.wall = time.monotonic() - begin
-    outcome.server_cpu = sum(cpu_of_tree(process.pid) for process in servers) - servers_before
-    text = log.read_text(errors="replace")
-    if process.returncode and not outcome.stopped:
-        raise SystemExit(f"the DAG run failed; end of its log:\n{text[-3000:]}")
-    if keep := os.environ.get("KEEP_LOG"):
-        Path(keep).write_text(text)
-    outcome.done, outcome.shards = _children(stores), _shard_seconds(text)
+    print(f"{size} series: making the files, the DAG and a fresh stack ...", flush=True)
+    with temporary_folder() as folder:
+        project = simulated_project(folder, size)
+        deployment = Deployment(folder, project)
+        environment = {
+            **deployment.environment,
+            **UNSCHEDULED,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(rendered_dags(deployment)),
+            "AIRFLOW__CORE__PARALLELISM": SLOTS,
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        }
+        with started_stack(folder / "stack", environment) as stack:
+            conf = {"cutoff": CUTOFF, "audit_series": 0, "stations": str(folder / "stations")}
+            before = amounts(stack.stores)
+            outcome = _run(stack, size, {**conf, "series_per_task": PER_TASK} if PER_TASK else conf)
+            outcome.done = finished_series(stack.stores)
+            outcome.mapped = mapped_tasks(stack.stores)
+            outcome.stored = amounts(stack.stores)
+            outcome.stored.subtract(before)
     return outcome
 
 
-def _watch(process: subprocess.Popen, outcome: Outcome, begin: float) -> None:
-    while process.poll() is None:
-        outcome.client_cpu = max(outcome.client_cpu, cpu_of_tree(process.pid))
-        _look_at_memory(outcome, process.pid)
-        if time.monotonic() - begin > PATIENCE:
-            outcome.stopped = True
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(60)
-        time.sleep(0.5)
+def _run(stack: Stack, size: int, conf: dict[str, Any]) -> Outcome:
+    """Trigger the DAG run and watch it to its end, or until the time is over."""
+    outcome, pids, api = Outcome(size), servers(), airflow_api(stack)
+    before = cpu_by_part(pids)
+    api.trigger(DAG, RUN, conf)
+    begin = told = time.monotonic()
+    while (ended := state(stack.stores, RUN)) not in ("success", "failed") and not outcome.stopped:
+        if problem := stack.ended():
+            raise SystemExit(problem)
+        _look_at_memory(outcome, pids)
+        if (now := time.monotonic()) - told >= TELL_EVERY:
+            _tell(series_done(stack.stores), size, now - begin)
+            told = now
+        outcome.stopped = now - begin > MINUTES * 60
+        time.sleep(SAMPLE_EVERY)
+    outcome.cpu = cpu_by_part(pids)
+    outcome.cpu.subtract(before)
+    if ended == "failed":
+        raise SystemExit(failure(stack.stores))
+    run = api.dag_run(DAG, RUN)
+    outcome.wall = time.monotonic() - begin if outcome.stopped else seconds_between(run["queued_at"], run["end_date"])
+    return outcome
 
 
-def _look_at_memory(outcome: Outcome, trainer: int) -> None:
-    for process in psutil.Process().children(recursive=True):
-        try:
-            size, name = process.memory_info().rss / 2**20, " ".join(Path(part).name for part in process.cmdline()[:4])
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        if process.pid == trainer:
-            outcome.trainer = max(outcome.trainer, size)
-        if size > outcome.largest:
-            outcome.largest, outcome.largest_name = size, name
+def _look_at_memory(outcome: Outcome, pids: dict[str, int]) -> None:
+    for kind, now in memory(pids):
+        before = outcome.memory.get(kind, now)
+        outcome.memory[kind] = Memory(max(before.resident, now.resident), max(before.proportional, now.proportional))
 
 
-def _children(stores: Stores) -> int:
-    query = (
-        "SELECT count(*) FROM runs JOIN tags USING (run_uuid) WHERE key = 'mlflow.parentRunId' AND status = 'FINISHED'"
-    )
-    return _query(stores, query)
-
-
-def _database_bytes(stores: Stores) -> int:
-    return _query(stores, "SELECT pg_database_size('mlflow')")
-
-
-def _query(stores: Stores, query: str) -> int:
-    connection = psycopg2.connect(stores.postgres.url("mlflow").replace("+psycopg2", ""))
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchone()[0]
-    finally:
-        connection.close()
-
-
-def _shard_seconds(log: str) -> list[float]:
-    """Seconds of the Kedro run of each mapped task, as Kedro tells them."""
-    found, inside = [], False
-    for line in log.splitlines():
-        if "series.select" in line:
-            inside = True
-        elif inside and (match := re.search(r"completed successfully in ([\d.]+) sec", line)):
-            found.append(float(match[1]))
-            inside = False
-    return found
+def _tell(done: int, size: int, seconds: float) -> None:
+    left = "the tasks before the series" if not done else "the tasks after the series"
+    if 0 < done < size:
+        left = f"about {(size - done) * seconds / done / 60:.1f} minutes to go"
+    print(f"  {seconds / 60:5.1f} minutes: {done} of {size} series, {left}", flush=True)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,11 @@ def paired(first: Callable[[], Cost], second: Callable[[], Cost], pairs: int) ->
     return ones, others, statistics.median(one.cpu / other.cpu for one, other in costs)
 
 
+def seconds_between(begin: str, end: str) -> float:
+    """Seconds between two moments as Airflow's API writes them."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
 def machine() -> dict[str, Any]:
     """State of the machine and versions, to stand beside every figure."""
     versions = {}

@@ -16,9 +16,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
-from deployment import Deployment, cpu_of_tree, simulated_project, temporary_folder
+from deployment import Deployment, simulated_project, temporary_folder
 from measure import publish
+from processes import cpu_of_tree, servers
 
 from retraining.native.stack import Stores, started_stores
 
@@ -61,17 +61,17 @@ def _measure(deployment: Deployment, stores: Stores, shards: list[list[str]]) ->
     client = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert client.stdin is not None and client.stdout is not None
     measured = []
-    servers = _servers(stores)
+    running = servers()
     _line(client)  # the run-level nodes are done
     for shard in shards:
-        before, log = {name: cpu_of_tree(pid) for name, pid in servers.items()}, len(stores.access_log())
+        before, log = {name: cpu_of_tree(pid) for name, pid in running.items()}, len(stores.access_log())
         client.stdin.write("\n")
         client.stdin.flush()
         result = json.loads(_line(client))
         time.sleep(0.5)  # the log is written after the answer
-        after = {name: cpu_of_tree(pid) for name, pid in servers.items()}
+        after = {name: cpu_of_tree(pid) for name, pid in running.items()}
         requests = Counter(_requests(stores.access_log()[log:]))
-        spent = {name: after[name] - before[name] for name in servers}
+        spent = {name: after[name] - before[name] for name in running}
         measured.append({**result, "shard": shard, "requests": requests, "servers": spent})
     client.stdin.close()
     assert client.wait(60) == 0
@@ -84,12 +84,6 @@ def _line(client: subprocess.Popen) -> str:
         if line.startswith("#"):
             return line[1:]
     raise SystemExit("the client ended; its messages are above")
-
-
-def _servers(stores: Stores) -> dict[str, int]:
-    ports = {"mlflow": stores.mlflow.port, "postgres": stores.postgres.port, "artifacts": stores.artifacts.port}
-    own = psutil.Process().children()
-    return {name: next(p.pid for p in own if str(port) in " ".join(p.cmdline())) for name, port in ports.items()}
 
 
 def _requests(log: str) -> list[str]:

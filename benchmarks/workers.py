@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import os
 import statistics
-from datetime import datetime
 from pathlib import Path
 
-from deployment import PROJECT, Deployment, temporary_folder
-from measure import publish
+from deployment import PROJECT, UNSCHEDULED, Deployment, airflow_api, temporary_folder
+from measure import publish, seconds_between
 
-from retraining.native.airflow import USER
-from retraining.native.api import AirflowApi
 from retraining.native.stack import started_stack
 
 RUNS = 3 if os.environ.get("FULL") else 1
@@ -27,7 +24,7 @@ CONF = {"cutoff": "2019-11-01", "audit_series": 0, "series_per_task": 1}
 def main() -> None:
     """Wall seconds of the whole DAG run and of its mapped tasks, for one worker and for two."""
     with temporary_folder() as folder:
-        environment = {**Deployment(folder, PROJECT).environment, "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}
+        environment = {**Deployment(folder, PROJECT).environment, **UNSCHEDULED}
         walls = {workers: _measure(folder / f"stack-{workers}", environment, workers) for workers in (1, 2)}
     one, two = walls[1], walls[2]
     rows = [["whole DAG run", one[0], two[0], two[0] / one[0]], ["12 shards", one[1], two[1], two[1] / one[1]]]
@@ -42,7 +39,7 @@ def main() -> None:
 def _measure(folder: Path, environment: dict[str, str], workers: int) -> tuple[float, float]:
     runs, shards = [], []
     with started_stack(folder, environment, workers=workers) as stack:
-        api = AirflowApi(stack.airflow.address, USER, stack.stores.secrets.airflow_admin)
+        api = airflow_api(stack)
         for number in range(RUNS + 1):
             run_id = f"bench_{number}"
             api.trigger(DAG, run_id, CONF)
@@ -51,15 +48,11 @@ def _measure(folder: Path, environment: dict[str, str], workers: int) -> tuple[f
             run = api.dag_run(DAG, run_id)
             mapped = [task for task in api.tasks(DAG, run_id) if task["map_index"] >= 0]
             if number:
-                runs.append(_seconds(run["queued_at"], run["end_date"]))
+                runs.append(seconds_between(run["queued_at"], run["end_date"]))
                 begin, end = min(task["start_date"] for task in mapped), max(task["end_date"] for task in mapped)
-                shards.append(_seconds(begin, end))
-            print(f"{workers} worker(s): {_seconds(run['queued_at'], run['end_date']):.1f} s", flush=True)
+                shards.append(seconds_between(begin, end))
+            print(f"{workers} worker(s): {seconds_between(run['queued_at'], run['end_date']):.1f} s", flush=True)
     return statistics.median(runs), statistics.median(shards)
-
-
-def _seconds(begin: str, end: str) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 if __name__ == "__main__":
