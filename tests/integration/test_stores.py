@@ -127,7 +127,7 @@ def test_ctrl_c_while_it_starts_stops_what_has_started(monkeypatch: pytest.Monke
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) >= 4
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=300)
         assert process.returncode == 0, said
         assert "All parts have ended" in said
         assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]

@@ -43,7 +43,9 @@ def test_credentials_are_exported_and_nowhere_shown(project: Project, monkeypatc
 
 @pytest.mark.parametrize("key", ["mlflow_tracking_uri", "mlflow_registry_uri"])
 def test_a_relative_address_is_one_in_the_project(project: Project, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    monkeypatch.setattr(mlflow.tracking._model_registry.utils, "_registry_uri", None)  # put back at the end
+    # Put back at the end: kedro-mlflow sets both for the whole process.
+    monkeypatch.setattr(mlflow.tracking._model_registry.utils, "_registry_uri", None)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "")
     elsewhere = project.root.parent / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)

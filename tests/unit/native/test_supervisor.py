@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import time
 import psutil
 import pytest
 
+from retraining.native.stack import _launch
 from retraining.native.supervisor import Supervisor
 
 # A server that forks a worker which is deaf to SIGTERM, in a process group of its own as Airflow's tasks are.
@@ -51,3 +53,18 @@ def test_a_command_that_cannot_start_leaves_nothing_behind(tmp_path, handlers, o
     with pytest.raises(FileNotFoundError), Supervisor(commands, dict(os.environ), tmp_path):
         pass
     assert {process.pid for process in psutil.Process().children()} <= before
+
+
+class Interrupting(dict[str, list[str]]):
+    """Commands; Ctrl-C comes while they are being started."""
+
+    def items(self):
+        signal.raise_signal(signal.SIGINT)
+        return super().items()
+
+
+def test_ctrl_c_while_servers_are_started_is_not_lost(tmp_path):
+    commands = Interrupting(sleeper=["/bin/sleep", "60"])
+    with pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as parts:
+        _launch(parts, commands, {}, tmp_path / "logs")
+    assert (tmp_path / "logs" / "sleeper.log").exists()

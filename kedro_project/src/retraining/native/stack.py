@@ -159,7 +159,11 @@ def _launch(
 ) -> Supervisor:
     """Start servers that know the same environment, to be stopped with the stack."""
     with signals_as_they_were():
-        return parts.enter_context(Supervisor(commands, environment, logs))
+        servers = parts.enter_context(Supervisor(commands, environment, logs))
+    if servers.stopping:
+        # Ctrl-C while the supervisor held the signals: it has only noted it.
+        signal.raise_signal(signal.SIGINT)
+    return servers
 
 
 def _wait(servers: Supervisor, name: str, answers: Callable[[], bool]) -> None:
