@@ -42,7 +42,7 @@ class Deployment:
         inherited = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("AIRFLOW", "MLFLOW", "RETRAINING", "KEDRO"))
+            if not key.startswith(("AIRFLOW", "MLFLOW", "RETRAINING", "KEDRO", "PYTHONDONTWRITEBYTECODE"))
         }
         return {
             **inherited,

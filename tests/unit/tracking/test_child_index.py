@@ -23,6 +23,13 @@ def test_run_ids_of_those_that_are_noted(index: ChildIndex, monkeypatch: pytest.
     assert index.run_ids(["rio", "belem"]) == ["run-1"]
 
 
+def test_whether_there_are_notes_is_asked_without_a_listing(index: ChildIndex, monkeypatch) -> None:
+    assert not index.exists()
+    index.add("belem", "run-1")
+    monkeypatch.setattr(index._filesystem, "ls", lambda *_, **__: pytest.fail("a listing grows with the fleet"))
+    assert index.exists()
+
+
 def test_a_store_that_fails_is_not_taken_for_one_that_has_nothing(index: ChildIndex, monkeypatch) -> None:
     """Else finished series would get a second child run."""
 

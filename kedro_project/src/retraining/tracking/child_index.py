@@ -19,10 +19,14 @@ class ChildIndex:
         self._filesystem, path = fsspec.core.url_to_fs(folder)
         self._folder = str(PurePosixPath(path) / parent_run_id)
 
+    def exists(self) -> bool:
+        """Whether anything is noted here; costs the same whatever the number of notes."""
+        self._filesystem.invalidate_cache()  # other tasks write too
+        return bool(self._filesystem.exists(self._folder))
+
     def series(self) -> set[str]:
         """Series whose child run is finished, as far as is noted here."""
-        self._filesystem.invalidate_cache()  # other tasks write too
-        if not self._filesystem.isdir(self._folder):
+        if not self.exists():
             return set()
         return {PurePosixPath(str(file)).name for file in self._filesystem.ls(self._folder, detail=False)}
 

@@ -130,7 +130,7 @@ class MlflowSeriesRunIdsDataset(AbstractDataset[None, dict[str, str]]):
 
 def _find(children: ChildRuns, index: ChildIndex, series: Iterable[str]) -> dict[str, Run]:
     """Earlier child runs of the series: one search, one more where some of them are finished."""
-    if len(index.series()) >= children.parent.data.metrics.get(DONE_METRIC, 0):
+    if not children.parent.data.metrics.get(DONE_METRIC) or index.exists():
         return children.find(index.run_ids(series))
     log.warning("The run's data folder has lost its notes of child runs: all of them are listed once")
     found = children.find_all()

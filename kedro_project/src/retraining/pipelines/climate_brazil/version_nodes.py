@@ -78,14 +78,17 @@ def compare(
     if champion is not None:
         champions = pl.read_parquet(io.BytesIO(champion.file(FORECASTS)))
         before = Fleet(champion.file(POSTERIORS))
-        carried = [one for one in before.ids if one not in finished]
+        trained = set(finished)
+        carried = [one for one in before.ids if one not in trained]
     everything = pl.concat([*own, champions.filter(pl.col("series").is_in(carried))])
     observed, observed_before = table.select("series", "date", "temperature"), _observed(before)
     all_observed = pl.concat([observed, observed_before.filter(~pl.col("series").is_in(observed["series"].unique()))])
 
-    kept = {one: posteriors[one]() for one in finished}
-    kept |= {one: before.posterior(one) for one in carried if before is not None}
-    order = [one for one in entries if one in kept] + [one for one in kept if one not in entries]
+    members = {*finished, *carried}
+    order = [one for one in entries if one in members] + [one for one in carried if one not in entries]
+    # One posterior at a time: those of a large fleet do not fit into memory at once.
+    from_before = set(carried)
+    kept = (before.posterior(one) if before and one in from_before else posteriors[one]() for one in order)
 
     metrics = pooled_scores(scores)
     metrics["gate_share"] = sum(passes_gate(row, inference) for row in scores) / max(len(scores), 1)
@@ -109,7 +112,7 @@ def compare(
         members=tuple(order),
         cutoff=cutoff,
         data_digest=table_digest(table),
-        incomplete=f"only {', '.join(series)} were asked for" if series else None if kept else "no series finished",
+        incomplete=f"only {', '.join(series)} were asked for" if series else None if order else "no series finished",
         compared_with=champion.number if champion else None,
         shared={"crps": shared} if shared else {},
         remarks=_remarks(champion, observed, observed_before, everything, champions, labels, settings, carried),
@@ -131,7 +134,7 @@ def compare(
     )
     for row in seen.filter(pl.col("stale")).iter_rows(named=True):
         log.warning("%s is stale: %s", row["label"], row["reason"])
-    files = {POSTERIORS: pack(kept[one] for one in order), FORECASTS: parquet(everything)}
+    files = {POSTERIORS: pack(kept), FORECASTS: parquet(everything)}
     return everything, seen, pictures, evidence.model_dump(mode="json"), files
 
 
