@@ -7,6 +7,7 @@ all. The scheduler does it as it starts, for LocalExecutor's tasks are its forks
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -30,10 +31,11 @@ def on_starting(component: Any) -> None:
 
 
 def preload() -> None:
-    """Import MLflow, Kedro, and whatever the project's pipelines and catalog import.
+    """Import MLflow, Kedro, and whatever the project's pipelines and catalog import; then call its `WARM_UP`.
 
-    The project's own modules are forgotten again: each task imports them anew, so that changed code is used without a
-    restart. Never raises; what cannot be imported here, a task will report.
+    That is a function named in the project's settings.py, if any, which uses once the libraries that load or compute
+    much at their first use. The project's own modules are forgotten again: each task imports them anew, so that changed
+    code is used without a restart. Never raises; what cannot be imported here, a task will report.
     """
     if os.environ.get("RETRAINING_PRELOAD", "1") == "0":
         return
@@ -70,6 +72,9 @@ def _import_all() -> None:
             address = str(definition.get("filepath") or definition.get("path") or "")
             if "://" in address:
                 fsspec.get_filesystem_class(address.partition("://")[0])
+        if warm_up := settings.get("WARM_UP"):
+            module, _, function = warm_up.rpartition(".")
+            getattr(importlib.import_module(module), function)()
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]

@@ -12,6 +12,9 @@ HOOKS = (TrackingHook(), ParametersHook())
 # TrackingHook is kedro-mlflow's own hook, extended; the original must not log a second time.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry")
 
+# Called once by the process that forks tasks (`plugins/tracked_kedro/preload.py`).
+WARM_UP = "retraining.warm_up.warm_up"
+
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
