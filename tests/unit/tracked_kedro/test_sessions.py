@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from kedro.framework import startup
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro import runs
@@ -38,6 +39,16 @@ def test_runtime_parameters_reach_kedro_beside_the_configured_ones(var: Path):
     parameters = session.load_context().params["climate_brazil"]
     assert parameters["n_ahead"] == 3
     assert parameters["testing_window"] == 12
+
+
+def test_a_task_bootstraps_the_project_once(var: Path, monkeypatch: pytest.MonkeyPatch):
+    bootstrapped = []
+    original = startup.bootstrap_project
+    monkeypatch.setattr(startup, "bootstrap_project", lambda path: bootstrapped.append(path) or original(path))
+    session = Session("climate_brazil", {"use_mlflow": False})
+    session.connect()
+    session.load_context()
+    assert bootstrapped == [project_path()]
 
 
 def test_a_run_id_left_in_the_environment_is_not_joined(
