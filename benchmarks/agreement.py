@@ -143,10 +143,9 @@ def _simulation_based_calibration() -> tuple[dict[str, float], float]:
         target, truth, future = _simulated(rng)
         _, sample = integrate(target, INFERENCE, number, None)
         fell_back += "k_hat" in sample.diagnostics
-        below = sample.weight @ (sample.u < truth)
         mean, sd = predict(target, sample.conditional, len(future))
         months = np.datetime64("2000-01") + np.arange(len(future))
-        cdfs.append([*below, Forecast(months, sample.weight, mean, sd).cdf(future)[-1]])
+        cdfs.append([*sample.below(truth), Forecast(months, sample.weight, mean, sd).cdf(future)[-1]])
     p_values = {}
     for name, values in zip((*HYPERPARAMETERS, "forecast month 6"), np.array(cdfs).T, strict=True):
         counts, _ = np.histogram(values, bins=BINS, range=(0, 1))

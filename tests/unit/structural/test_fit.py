@@ -126,6 +126,18 @@ def test_a_short_history_is_integrated_on_a_grid(simulated, model, months):
         assert np.abs((posterior.weights @ posterior.log_theta - mean) / sd).max() < 0.02
 
 
+def test_the_share_below_a_value_is_interpolated_between_the_nodes_of_a_grid(simulated, model):
+    """A grid of half as many nodes each way tells the same; counting whole nodes would be off by up to one."""
+    series = simulated(120, kernel=model.kernel, missing=0.1)
+    target, proposal = Target.of(series, model), fit(series, model).start.proposal
+    grid, fine = weigh_grid(target, proposal, 0.8), weigh_grid(target, proposal, 0.2)
+    counted = []
+    for u in proposal.location + np.linspace(-2, 2, 21)[:, None] * np.diag(proposal.scale):
+        np.testing.assert_allclose(grid.below(u), fine.below(u), atol=5e-3)
+        counted.append(np.abs(grid.weight @ (grid.u < u) - fine.below(u)).max())
+    assert max(counted) > 0.05
+
+
 def test_the_refit_of_a_short_history_starts_from_the_first_fit(simulated, monkeypatch):
     series = simulated(132, seed=5)
     first = fit(series.until("2000-12"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import sici
 
 from .config import InferenceConfig
 from .likelihood import BOX, Conditional, Target
@@ -31,17 +32,31 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Weighted:
-    """Weighted values of u = log theta with what is Gaussian given each of them."""
+    """Weighted values of u = log theta with what is Gaussian given each of them.
+
+    `spacing` (3,) is the distance between the nodes of a grid in each component, the others held; None for a sample.
+    """
 
     conditional: Conditional
     weight: Floats
     start: Start
     diagnostics: dict[str, float]
+    spacing: Floats | None = None
 
     @property
     def u(self) -> Floats:
         """log theta, (S, 3)."""
         return self.conditional.u
+
+    def below(self, u: Floats) -> Floats:
+        """Posterior probability (3,) that each component is below that of `u` (3,).
+
+        Nodes of a grid hold the mass of a density between them: it is interpolated by sinc functions, which is as exact
+        as the trapezoid rule (Trefethen & Weideman 2014), and integrated; else whole nodes would be counted.
+        """
+        if self.spacing is None:
+            return self.weight @ (self.u < u)
+        return self.weight @ (0.5 + sici(np.pi * (u - self.u) / self.spacing)[0] / np.pi)
 
     def passes(self, config: InferenceConfig) -> bool:
         """The gate: are the weights reliable (k-hat) and even enough (ESS)?"""

@@ -70,7 +70,8 @@ def weigh_grid(target: Target, approximation: Proposal, step: float, max_edge: f
     start = Start(u[int(np.argmax(weight))], _moments(u, weight))
     diagnostics = {"grid_error": error, "edge_mass": edge, "nodes": float(kept.sum())}
     given: Conditional = target.conditional(u[kept])
-    return Weighted(given, weight[kept] / weight[kept].sum(), start, diagnostics)
+    spacing = step * np.diag(approximation.scale)
+    return Weighted(given, weight[kept] / weight[kept].sum(), start, diagnostics, spacing)
 
 
 def _box(sides: NDArray[np.int64]) -> NDArray[np.int64]:
