@@ -127,7 +127,7 @@ def test_a_short_history_is_integrated_on_a_grid(simulated, model, months):
 
 
 def test_the_share_below_a_value_is_interpolated_between_the_nodes_of_a_grid(simulated, model):
-    """A grid of half as many nodes each way tells the same; counting whole nodes would be off by up to one."""
+    """Four times as many nodes each way tell the same; counting whole nodes is off by up to a node's mass."""
     series = simulated(120, kernel=model.kernel, missing=0.1)
     target, proposal = Target.of(series, model), fit(series, model).start.proposal
     grid, fine = weigh_grid(target, proposal, 0.8), weigh_grid(target, proposal, 0.2)

@@ -74,21 +74,19 @@ def compare(
     cutoff = date.fromisoformat(months["cutoff"])
 
     champions = pl.DataFrame(schema=FORECAST_SCHEMA)
-    before, carried = None, []
+    before, carried, trained = None, [], set(finished)
     if champion is not None:
         champions = pl.read_parquet(io.BytesIO(champion.file(FORECASTS)))
         before = Fleet(champion.file(POSTERIORS))
-        trained = set(finished)
         carried = [one for one in before.ids if one not in trained]
     everything = pl.concat([*own, champions.filter(pl.col("series").is_in(carried))])
     observed, observed_before = table.select("series", "date", "temperature"), _observed(before)
     all_observed = pl.concat([observed, observed_before.filter(~pl.col("series").is_in(observed["series"].unique()))])
 
-    members = {*finished, *carried}
+    members = trained.union(carried)
     order = [one for one in entries if one in members] + [one for one in carried if one not in entries]
     # One posterior at a time: those of a large fleet do not fit into memory at once.
-    from_before = set(carried)
-    kept = (before.posterior(one) if before and one in from_before else posteriors[one]() for one in order)
+    kept = (before.posterior(one) if before and one not in trained else posteriors[one]() for one in order)
 
     metrics = pooled_scores(scores)
     metrics["gate_share"] = sum(passes_gate(row, inference) for row in scores) / max(len(scores), 1)
