@@ -39,6 +39,7 @@ class Deployment:
         """What the Makefile sets, with this folder in the place of var/."""
         var = self.folder / "var"
         shared = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "defaults.env").read_text(), flags=re.M))
+        # Python writes compiled modules, whatever this shell says: tasks find them, as in the image.
         inherited = {
             key: value
             for key, value in os.environ.items()

@@ -7,9 +7,9 @@ all. The scheduler does it as it starts, for LocalExecutor's tasks are its forks
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
+import pkgutil
 import sys
 import time
 from collections.abc import Iterator
@@ -73,8 +73,7 @@ def _import_all() -> None:
             if "://" in address:
                 fsspec.get_filesystem_class(address.partition("://")[0])
         if warm_up := settings.get("WARM_UP"):
-            module, _, function = warm_up.rpartition(".")
-            getattr(importlib.import_module(module), function)()
+            pkgutil.resolve_name(warm_up)()
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]
