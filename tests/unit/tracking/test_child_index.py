@@ -14,6 +14,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> ChildIndex:
 
 def test_run_ids_of_those_that_are_noted(index: ChildIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.run_ids([]) == index.run_ids(["belem"]) == []
+    assert index.series() == set()
     index.add("belem", "run-1")
     index.add("rio", "run-2")
     assert index.series() == {"belem", "rio"}

@@ -26,9 +26,12 @@ class ChildIndex:
 
     def series(self) -> set[str]:
         """Series whose child run is finished, as far as is noted here."""
-        if not self.exists():
+        self._filesystem.invalidate_cache()  # other tasks write too
+        try:
+            files = self._filesystem.ls(self._folder, detail=False)
+        except FileNotFoundError:
             return set()
-        return {PurePosixPath(str(file)).name for file in self._filesystem.ls(self._folder, detail=False)}
+        return {PurePosixPath(str(file)).name for file in files}
 
     def run_ids(self, series: Iterable[str]) -> list[str]:
         """Run ids of those of the series that are noted."""
