@@ -22,7 +22,6 @@ export AIRFLOW__CORE__DAGS_FOLDER ?= $(CURDIR)/dags
 export AIRFLOW__CORE__PLUGINS_FOLDER ?= $(CURDIR)/plugins
 export MLFLOW_TRACKING_URI ?= sqlite:///$(RETRAINING_VAR)/mlflow/mlflow.db
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/kedro_project/conf/logging.yml
-export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)/kedro_project/src
 export PATH := $(VENV)/bin:$(PATH)
 
 INSTALLED := $(VENV)/.installed
@@ -30,71 +29,70 @@ PREPARED := $(RETRAINING_VAR)/.prepared
 
 ##@ Use
 
+# Variables that a person gave to make. A DAG's block in airflow.yml says which of them it takes (`make:`); their values
+# travel in the environment, where no shell reads them.
+OURS := DAG VAR PYTHON JOBS PORT MODEL MONTHS
+GIVEN = $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+
 .PHONY: retrain
-retrain: $(PREPARED) ## Run the monthly retraining once (DAG= SERIES= CUTOFF= STATIONS= MOVIES= METHOD= AUDIT=)
-	@python -m retraining retrain --dag "$(DAG)" $(if $(SERIES),--set "series=$(SERIES)") \
-	  $(if $(filter climate_brazil,$(DAG)),--set "audit_series=$(or $(AUDIT),0)") \
-	  $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") $(if $(METHOD),--set "method=$(METHOD)") \
-	  $(if $(MOVIES),--set "movies=$(if $(findstring ://,$(MOVIES)),$(MOVIES),$(abspath $(MOVIES)))") \
-	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
+retrain: $(PREPARED) ## Run a DAG once, by default the flagship (DAG=); `make retrain HELP=1` lists what a DAG takes
+	@python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
 
 .PHONY: replay
-replay: $(PREPARED) ## Retrain consecutive months one after the other, without Airflow (MONTHS=3 CUTOFF= STATIONS=)
-	@python -m retraining replay --pipeline "$(DAG)" --months "$(or $(MONTHS),3)" $(if $(CUTOFF),--set "cutoff=$(CUTOFF)") \
-	  $(if $(STATIONS),--set "stations=$(if $(findstring ://,$(STATIONS)),$(STATIONS),$(abspath $(STATIONS)))")
+replay: $(PREPARED) ## Retrain consecutive months one after the other, without Airflow (MONTHS=3 DAG=, and what the DAG takes)
+	@python -m tracked_kedro replay --pipeline "$(DAG)" --months "$(or $(MONTHS),3)" $(addprefix --variable ,$(GIVEN))
 
 .PHONY: ui
 ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
-	@python -m retraining ui
+	@python -m operations ui
 
 .PHONY: serve
-serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=climate-brazil/7: that version; PORT=5001)
-	@python -m retraining serve --model "$(MODEL)" --port "$(PORT)"
+serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=<name>/7: that version; PORT=5001)
+	@python -m tracked_kedro serve --model "$(MODEL)" --port "$(PORT)"
 
 .PHONY: forecast
-forecast: $(PREPARED) ## Write the champion's forecasts as Parquet (MODEL=climate-brazil/7: that version's)
-	@cd kedro_project && kedro run --pipelines forecast --params "climate_brazil.forecast_with=$(MODEL)"
+forecast: $(PREPARED) ## Write the champion's forecasts as Parquet (MODEL=<name>/7: that version's)
+	@cd kedro_project && kedro run --pipelines "$(DAG).forecast" --params "$(DAG).forecast_with=$(MODEL)"
 
 .PHONY: models
 models: $(PREPARED) ## Show the versions, aliases and history of a registered model (MODEL=)
-	@python -m retraining models --model "$(MODEL)"
+	@python -m tracked_kedro models --model "$(MODEL)"
 
 .PHONY: rollback
 rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version> MODEL= WHY=)
-	@python -m retraining rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
+	@python -m tracked_kedro rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
 
 .PHONY: native
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C (WORKERS=2: Celery)
-	@python -m retraining native $(if $(WORKERS),--workers "$(WORKERS)")
+	@python -m operations native $(if $(WORKERS),--workers "$(WORKERS)")
 
 .PHONY: reconcile
 reconcile: $(PREPARED) ## End MLflow runs that were left open by a DAG run that is over or gone
-	@python -W ignore -m tracked_kedro.reconciliation
+	@python -W ignore -m tracked_kedro reconcile
 
 .PHONY: backup
 backup: ## Back the stack up into one file, while it works (FILE= STACK=compose|native)
-	@stack="$$($(PYTHON) -m retraining.commands.which_stack "$(STACK)")"; $(MAKE) "backup-$$stack"
+	@stack="$$($(PYTHON) -m operations.which_stack "$(STACK)")"; $(MAKE) "backup-$$stack"
 
 .PHONY: restore
 restore: ## Restore an empty, stopped stack from a backup (FILE= STACK=, FORCE=1 replaces what is there)
 	@: "$(or $(FILE),$(error name the backup with FILE=))"
-	@stack="$$($(PYTHON) -m retraining.commands.which_stack "$(STACK)")"; $(MAKE) "restore-$$stack"
+	@stack="$$($(PYTHON) -m operations.which_stack "$(STACK)")"; $(MAKE) "restore-$$stack"
 
 .PHONY: backup-native restore-native backup-compose restore-compose
 backup-native restore-native: %-native: $(INSTALLED)
-	@python -m retraining $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force))
+	@python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force))
 
 backup-compose restore-compose: %-compose:
-	@$(PYTHON) -m retraining.commands.backup_compose $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force)
+	@$(PYTHON) -m operations.compose.backup $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force)
 
 .PHONY: reproduce
 reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id>)
-	@python -m retraining reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force)
+	@python -m operations in-native-stack python -m tracked_kedro reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force)
 
 .PHONY: data
-data: $(PREPARED) ## Fetch the station files from the configured source (STATIONS=<address>)
-	@cd kedro_project && kedro run --pipelines refresh \
-	  $(if $(STATIONS),--params "climate_brazil.stations=$(STATIONS)")
+data: $(PREPARED) ## Fetch a pipeline's input files from the configured source (DAG=)
+	@cd kedro_project && kedro run --pipelines "$(DAG).refresh"
 
 .PHONY: shell
 shell: $(PREPARED) ## Open a shell with this deployment's environment (airflow, kedro, mlflow)
@@ -108,11 +106,11 @@ viz: $(INSTALLED) ## Draw the pipelines in the browser (kedro viz)
 
 .PHONY: secrets
 secrets: ## Write strong random secrets once, as files only you can read
-	@$(PYTHON) -m retraining.commands.secrets
+	@$(PYTHON) -m operations.compose.secrets
 
 .PHONY: up
 up: ## Build and start the whole stack, wait until it is healthy, print the addresses
-	@$(PYTHON) -m retraining.commands.up
+	@$(PYTHON) -m operations.compose.up
 
 .PHONY: down
 down: ## Stop the stack; its data stays
@@ -128,30 +126,39 @@ logs: ## Follow the logs of all services (SERVICE=mlflow: of one)
 
 .PHONY: doctor
 doctor: ## Check ports, secrets, stores, versions, clocks and disk, and name the remedy
-	@$(PYTHON) -m retraining.commands.doctor
+	@$(PYTHON) -m operations.doctor.report
 
 .PHONY: upgrade
 upgrade: ## Back up, migrate to the code in this folder, verify, and tell how to go back
-	@$(PYTHON) -m retraining.commands.upgrade
+	@$(PYTHON) -m operations.compose.upgrade
 
 KEEP ?= 12
 
 .PHONY: prune
 prune: ## Count old runs, versions, objects, rows and logs (KEEP=12 runs stay); APPLY=1 removes them
-	@$(PYTHON) -m retraining.commands.prune_stack --keep "$(KEEP)" $(if $(filter 1,$(APPLY)),--apply)
+	@$(PYTHON) -m operations.compose.prune --keep "$(KEEP)" $(if $(filter 1,$(APPLY)),--apply)
 
 ##@ Develop
 
 .PHONY: dags
 dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow.yml
-	@python -m retraining render-dags --target "$(CURDIR)/dags"
+	@python -m tracked_kedro render-dags --target "$(CURDIR)/dags"
 
 .PHONY: new-pipeline
 new-pipeline: $(INSTALLED) ## Scaffold a pipeline, its configuration and a first test (NAME=rents)
-	@python -m retraining new-pipeline "$(NAME)"
+	@python -m tracked_kedro new-pipeline "$(NAME)"
+
+.PHONY: delete-pipeline
+delete-pipeline: $(INSTALLED) ## Delete a pipeline: its code, configuration and tests, and its DAG (NAME=rents)
+	@python -m tracked_kedro delete-pipeline "$(NAME)"
+	@$(MAKE) dags
 
 .PHONY: test
-test: $(PREPARED) ## Run the test suite (JOBS=2 processes)
+test: $(PREPARED) ## Run the test suite (JOBS=2 processes, TESTS=tests/library: a part of it)
+	@pytest --numprocesses "$(JOBS)" --dist loadfile -m "not full" $(TESTS)
+
+.PHONY: test-full
+test-full: $(PREPARED) ## Run what `make test` leaves out because it takes long, too
 	@pytest --numprocesses "$(JOBS)" --dist loadfile
 
 .PHONY: test-compose
@@ -205,7 +212,7 @@ help:
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock plugins/pyproject.toml kedro_project/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; choose one with PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
@@ -217,6 +224,8 @@ $(INSTALLED): requirements.lock
 	  { grep -A20 '^uv==' requirements.lock | awk 'NR == 1 || /^    --hash/ { print } NR > 1 && !/^    --hash/ { exit }' \
 	      > $(VENV)/uv.lock && $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock; }
 	@$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
+	@$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --offline \
+	  --editable plugins --editable kedro_project
 	@touch $@
 
 $(PREPARED): $(INSTALLED)
@@ -225,6 +234,6 @@ $(PREPARED): $(INSTALLED)
 	  { echo "$(RETRAINING_VAR) cannot be written to; choose another folder with VAR=<folder>" >&2; exit 1; }
 	@airflow db migrate > $(RETRAINING_VAR)/logs/migrate.log 2>&1 || \
 	  { tail -20 $(RETRAINING_VAR)/logs/migrate.log >&2; exit 1; }
-	@python -m retraining prepare > $(RETRAINING_VAR)/logs/prepare.log 2>&1 || \
+	@python -m operations prepare > $(RETRAINING_VAR)/logs/prepare.log 2>&1 || \
 	  { tail -20 $(RETRAINING_VAR)/logs/prepare.log >&2; exit 1; }
 	@touch $@

@@ -23,7 +23,7 @@ from measure import RESULTS, publish
 from peers import PEERS, Forecaster, last_years, ours
 from stations import origin, real_stations
 
-from retraining.structural import ModelConfig, Series
+from retraining.pipelines.climate_brazil.structural import ModelConfig, Series
 
 CHOOSE, REPORT = range(1998, 2008), range(2008, 2019)
 SLOW = {"AutoARIMA", "tutorial model"}

@@ -16,16 +16,25 @@ from measure import publish
 from scipy.stats import chi2
 from stations import real_stations
 
-from retraining.structural import Forecast, InferenceConfig, ModelConfig, Posterior, Series, StructuralError, audit, fit
-from retraining.structural.fitting import integrate
-from retraining.structural.kernels import covariance
-from retraining.structural.likelihood import Target
-from retraining.structural.marginal import Weighted
-from retraining.structural.predict import predict
-from retraining.structural.priors import HYPERPARAMETERS
-from retraining.structural.proposal import Proposal
-from retraining.structural.quadrature import sample_quadrature, weigh_grid
-from retraining.structural.trend import coefficient_prior, design
+from retraining.pipelines.climate_brazil.structural import (
+    Forecast,
+    InferenceConfig,
+    ModelConfig,
+    Posterior,
+    Series,
+    StructuralError,
+    audit,
+    fit,
+)
+from retraining.pipelines.climate_brazil.structural.fitting import integrate
+from retraining.pipelines.climate_brazil.structural.kernels import covariance
+from retraining.pipelines.climate_brazil.structural.likelihood import Target
+from retraining.pipelines.climate_brazil.structural.marginal import Weighted
+from retraining.pipelines.climate_brazil.structural.predict import predict
+from retraining.pipelines.climate_brazil.structural.priors import HYPERPARAMETERS
+from retraining.pipelines.climate_brazil.structural.proposal import Proposal
+from retraining.pipelines.climate_brazil.structural.quadrature import sample_quadrature, weigh_grid
+from retraining.pipelines.climate_brazil.structural.trend import coefficient_prior, design
 
 FULL = os.environ.get("FULL") == "1"
 MODEL, INFERENCE = ModelConfig(), InferenceConfig()

@@ -17,9 +17,9 @@ from typing import Any
 from deployment import PROJECT, ROOT, UNSCHEDULED, Deployment, airflow_api, temporary_folder
 from measure import Cost, cost_of_command, publish, seconds_between
 
-from retraining.native.api import AirflowApi
-from retraining.native.stack import started_stack
-from retraining.sample_data import CLIMATES, write_sample
+from operations.native.api import AirflowApi
+from operations.native.stack import started_stack
+from retraining.pipelines.climate_brazil.stations.sample import CLIMATES, write_sample
 
 PAIRS = 3 if os.environ.get("FULL") else 1
 CUTOFF = "2019-11-01"

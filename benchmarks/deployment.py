@@ -15,10 +15,10 @@ from pathlib import Path
 
 import yaml
 
-from retraining.native.airflow import USER
-from retraining.native.api import AirflowApi
-from retraining.native.stack import Stack
-from retraining.sample_data import write_sample
+from operations.native.airflow import USER
+from operations.native.api import AirflowApi
+from operations.native.stack import Stack
+from retraining.pipelines.climate_brazil.stations.sample import write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "kedro_project"
@@ -93,13 +93,13 @@ def simulated_project(folder: Path, series: int, artifacts: list[str] | None = N
     }
     write_sample(folder / "stations", entries)
     lines = ["series,label,file", *(f"{series},{entry['label']},{entry['file']}" for series, entry in entries.items())]
-    table = project / "conf" / "base" / "series_climate_brazil.csv"
+    table = project / "conf" / "base" / "climate_brazil" / "series.csv"
     table.write_text("\n".join(lines) + "\n")
     # A relative address of the table would start at the project that the code belongs to, which is the checkout.
     values = {"climate_brazil_stations": str(folder / "stations"), "climate_brazil_series": str(table)}
-    _change(project / "conf" / "base" / "globals.yml", **values)
+    _change(project / "conf" / "base" / "climate_brazil" / "globals.yml", **values)
     if artifacts is not None:
-        parameters = project / "conf" / "base" / "parameters_climate_brazil.yml"
+        parameters = project / "conf" / "base" / "climate_brazil" / "parameters.yml"
         text = re.sub(
             r"^  series_artifacts: .*$",
             f"  series_artifacts: [{', '.join(artifacts)}]",
@@ -113,10 +113,7 @@ def simulated_project(folder: Path, series: int, artifacts: list[str] | None = N
 def rendered_dags(deployment: Deployment) -> Path:
     """What `make dags` makes of the deployment's project, in its folder."""
     target = deployment.folder / "dags"
-    code = (
-        "import sys, pathlib; from retraining.commands.render import render; render(*map(pathlib.Path, sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", code, str(deployment.project), str(target)]
+    command = [sys.executable, "-m", "tracked_kedro", "render-dags", "--target", str(target)]
     done = subprocess.run(command, env=deployment.environment, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise SystemExit(f"the DAGs cannot be rendered:\n{done.stderr[-3000:]}")

@@ -30,7 +30,7 @@ from measure import publish, seconds_between
 from processes import PARTS, Memory, cpu_by_part, memory, servers
 from stored import amounts, failure, finished_series, mapped_tasks, series_done, state
 
-from retraining.native.stack import Stack, started_stack
+from operations.native.stack import Stack, started_stack
 
 SIZES = os.environ.get("SIZES") or ("100,1000,10000" if os.environ.get("FULL") else "100,1000")
 PER_TASK = int(os.environ.get("PER_TASK") or 25)

@@ -24,10 +24,10 @@ from deployment import PROJECT, ROOT, Deployment, temporary_folder
 from measure import publish
 from playwright.sync_api import Page, sync_playwright
 
-from retraining.native.ports import HOST, free_port
+from operations.native.ports import HOST, free_port
 
 sys.path.insert(0, str(ROOT))
-from tests.stored_forecasts import EXPERIMENT, store_months
+from tests.fixtures.stored_forecasts import EXPERIMENT, store_months
 
 SIZES = [12, 10_000] if os.environ.get("FULL") else [12, 1_000]
 MONTHS = 4

@@ -62,7 +62,7 @@ def _in_process(name: str, station: str) -> list[float]:
 
 
 def _cold() -> float:
-    code = "from stations import real_stations; from retraining.structural import fit; "
+    code = "from stations import real_stations; from retraining.pipelines.climate_brazil.structural import fit; "
     code += f"fit(real_stations()['{STATIONS[0]}']).forecast(12).mean"
     return cost_of_command([sys.executable, "-c", code], cwd=Path(__file__).parent).cpu
 
@@ -77,7 +77,7 @@ def _measure(name: str, station: str) -> tuple[float, float]:
 
         cost, result = cost_of(lambda: fit_and_forecast(series, name.removeprefix("tutorial_")))
         return cost.cpu, result.ess
-    from retraining.structural import InferenceConfig, fit
+    from retraining.pipelines.climate_brazil.structural import InferenceConfig, fit
 
     def ours(seed: int):
         posterior = fit(series, inference=InferenceConfig(method=name), seed=seed)

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from measure import publish
 
-from retraining.sample_stream import titles, wire, with_quirks
+from retraining.pipelines.movie_recommender.stream.sample import titles, wire, with_quirks
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES = (1_000_000, 10_000_000) if os.environ.get("FULL") else (300_000, 3_000_000)

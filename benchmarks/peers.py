@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from stations import real_stations
 
-from retraining.structural import (
+from retraining.pipelines.climate_brazil.structural import (
     Forecast,
     ModelConfig,
     Series,

@@ -21,13 +21,13 @@ import numpy as np
 import polars as pl
 from measure import publish
 
-from retraining.recommender.config import FactorisationConfig
-from retraining.recommender.evaluation import DEPTH, evaluate, split
-from retraining.recommender.pairs import aggregate, with_targets
-from retraining.recommender.stream import parse_lines
-from retraining.recommender.training import train
-from retraining.sample_stream import write_sample
-from retraining.stream_datasets import RuntimesDataset, StreamDataset
+from retraining.pipelines.movie_recommender.recommender.config import FactorisationConfig
+from retraining.pipelines.movie_recommender.recommender.evaluation import DEPTH, evaluate, split
+from retraining.pipelines.movie_recommender.recommender.pairs import aggregate, with_targets
+from retraining.pipelines.movie_recommender.recommender.training import train
+from retraining.pipelines.movie_recommender.stream.datasets import RuntimesDataset, StreamDataset
+from retraining.pipelines.movie_recommender.stream.parsing import parse_lines
+from retraining.pipelines.movie_recommender.stream.sample import write_sample
 
 SEED, TEST_SIZE, DEFAULT_RUNTIME, RANKED_USERS = 20241201, 0.2, 100.0, 10_000
 GRID = {

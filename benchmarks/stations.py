@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from retraining.pipelines.climate_brazil.processing import to_series
-from retraining.pipelines.climate_brazil.stations import CSV_ARGS, parse_station
-from retraining.structural import Series
+from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, parse_station
+from retraining.pipelines.climate_brazil.stations.processing import to_series
+from retraining.pipelines.climate_brazil.structural import Series
 
 ROOT = Path(__file__).resolve().parents[1]
 # As the pipeline's `history_start`: what came before has another trend, and made forecasts slightly worse.

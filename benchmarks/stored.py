@@ -13,8 +13,8 @@ from typing import Any
 import psycopg2
 from deployment import bytes_under
 
-from retraining.native.airflow import DATABASE
-from retraining.native.stack import Stores
+from operations.native.airflow import DATABASE
+from operations.native.stack import Stores
 
 DATABASES = ("mlflow", DATABASE)
 

@@ -20,7 +20,7 @@ from deployment import Deployment, simulated_project, temporary_folder
 from measure import publish
 from processes import cpu_of_tree, servers
 
-from retraining.native.stack import Stores, started_stores
+from operations.native.stack import Stores, started_stores
 
 SHARDS, PER_SHARD, WARM_UP = 2, 12, 2
 RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split"]
@@ -137,8 +137,8 @@ def client(shards: list[list[str]]) -> None:
     """The side of the task: prepare a run, then one shard at each line of standard input."""
     from mlflow.tracking import MlflowClient
 
-    from tracked_kedro import runs
-    from tracked_kedro.sessions import Session
+    from tracked_kedro.kedro_side.sessions import Session
+    from tracked_kedro.parent_run import runs
 
     for name in ("kedro", "retraining"):
         logging.getLogger(name).propagate = False
@@ -169,8 +169,8 @@ def profile(shards: list[list[str]]) -> None:
 
     from mlflow.tracking import MlflowClient
 
-    from tracked_kedro import runs
-    from tracked_kedro.sessions import Session
+    from tracked_kedro.kedro_side.sessions import Session
+    from tracked_kedro.parent_run import runs
 
     experiment = MlflowClient().create_experiment("climate_brazil", artifact_location=(Path.cwd() / "a").as_uri())
     parent = runs.open_parent(experiment, "climate_brazil", "bench", "climate_brazil bench", {})

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from retraining.structural import Series
+from retraining.pipelines.climate_brazil.structural import Series
 
 Sampler = Literal["pymc", "numpyro", "nutpie"]
 HARMONICS = 10

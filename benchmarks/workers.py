@@ -14,7 +14,7 @@ from pathlib import Path
 from deployment import PROJECT, UNSCHEDULED, Deployment, airflow_api, temporary_folder
 from measure import publish, seconds_between
 
-from retraining.native.stack import started_stack
+from operations.native.stack import started_stack
 
 RUNS = 3 if os.environ.get("FULL") else 1
 DAG = "climate_brazil"

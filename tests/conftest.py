@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
+import shutil
+import signal
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 import pytest
+from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.deployment import CHROMIUM, ROOT, deployment_environment
+
+with warnings.catch_warnings():
+    # MLflow warns about its own type hints when its pyfunc module is first imported.
+    warnings.simplefilter("ignore")
+    import mlflow.pyfunc
+
+pytest_plugins = [
+    "tests.fixtures.dags",
+    "tests.fixtures.deployments",
+    "tests.fixtures.made_up",
+    "tests.fixtures.rents",
+    "tests.fixtures.stack",
+    "tests.fixtures.ui",
+]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -20,20 +37,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") and reporter and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line("\nCI is set, and tests were skipped: the summary says what they need", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def deployment_environment(var: Path) -> dict[str, str]:
-    """The environment that the Makefile gives to every process, with everything written under `var`."""
-    shared = re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "defaults.env").read_text(), flags=re.M)
-    return {
-        **dict(shared),
-        "RETRAINING_VAR": str(var),
-        "AIRFLOW_HOME": str(var / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{var}/mlflow/mlflow.db",
-        "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT / 'kedro_project' / 'src'}",
-    }
 
 
 @pytest.fixture
@@ -57,21 +60,6 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def write_station(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes simulated station files of the given series to a folder and returns it."""
-    from retraining.sample_data import station_text
-
-    def write(*series: str, folder: Path | None = None) -> Path:
-        target = folder or tmp_path / "stations"
-        target.mkdir(exist_ok=True)
-        for one in series:
-            (target / f"station_{one}.csv").write_text(station_text(one))
-        return target
-
-    return write
-
-
-@pytest.fixture
 def browser() -> Iterator[Browser]:
     """A real Chromium; the test is skipped where it is absent."""
     if not CHROMIUM.exists():
@@ -81,3 +69,43 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs; its migrations take seconds, a copy none."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(var: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch):
+    """A client of this test's own store, to which the process's MLflow is pointed; no run stays active."""
+    shutil.copy(empty_database, var / "mlflow" / "mlflow.db")
+    # What earlier tests, or kedro-mlflow in this one, set for the whole process.
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
+    monkeypatch.setattr(mlflow.tracking.fluent, "_active_experiment_id", None)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
+    yield MlflowClient(f"sqlite:///{var}/mlflow/mlflow.db")
+    while mlflow.active_run():
+        mlflow.end_run()
+
+
+@pytest.fixture
+def parent(store: MlflowClient, var: Path):
+    """A parent run, active as it is inside a task."""
+    experiment = store.create_experiment("climate_brazil", artifact_location=(var / "artifacts").as_uri())
+    with mlflow.start_run(experiment_id=experiment) as run:
+        yield run
+
+
+@pytest.fixture
+def handlers():
+    """Puts the signal handlers back that a command under test changes."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

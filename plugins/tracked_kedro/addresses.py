@@ -6,13 +6,17 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import conf
 
-from tracked_kedro.names import PAGE_PREFIX
+from tracked_kedro.names import TO_MLFLOW
+
+
+def airflow_root() -> str:
+    """Path under which Airflow is served, such as `/airflow`; "" at the root of its host."""
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
 def to_mlflow(path: str) -> str:
     """Path on Airflow's host of a page that leads to MLflow, such as `run/<id>`."""
-    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-    return f"{root}{PAGE_PREFIX}/mlflow/{path}"
+    return f"{airflow_root()}{TO_MLFLOW}/{path}"
 
 
 def picture(run_id: str, path: str) -> str:

@@ -11,9 +11,13 @@ _KIND = {"workflowType": "machine_learning"}
 REPORT = "report/report.html"
 
 
-def address() -> str | None:
-    """Address of MLflow's pages; None where only a database is known, which serves no pages."""
-    for value in (os.environ.get(ADDRESS_VARIABLE), os.environ.get("MLFLOW_TRACKING_URI")):
+def address(tracking: str | None = None) -> str | None:
+    """Address of MLflow's pages; None where only a database is known, which serves no pages.
+
+    Args:
+        tracking: address of the tracking server; without it that of MLFLOW_TRACKING_URI.
+    """
+    for value in (os.environ.get(ADDRESS_VARIABLE), tracking or os.environ.get("MLFLOW_TRACKING_URI")):
         if value and value.startswith(("http://", "https://")):
             return value.rstrip("/")
     return None

@@ -1,8 +1,19 @@
-"""The month of a DAG run."""
+"""Months, by their first day: that of a DAG run above all."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+
+
+def first_of_month(day: date) -> date:
+    """The same day.
+
+    Raises:
+        ValueError: it is not the first of a month.
+    """
+    if day.day != 1:
+        raise ValueError(f"{day} is not the first day of a month; write {day:%Y-%m}-01")
+    return day
 
 
 def cutoff_of(explicit: str | None, interval_end: datetime | None, run_after: datetime) -> date:
@@ -21,9 +32,7 @@ def cutoff_of(explicit: str | None, interval_end: datetime | None, run_after: da
             cutoff = date.fromisoformat(explicit)
         except ValueError:
             raise ValueError(f"cutoff {explicit!r} is not a date; write it as YYYY-MM-01") from None
-        if cutoff.day != 1:
-            raise ValueError(f"cutoff {explicit} is not the first day of a month; write {cutoff:%Y-%m}-01")
-        return cutoff
+        return first_of_month(cutoff)
     # An interval that ends on the 3rd must not admit the unfinished month's row.
     return (interval_end or run_after).date().replace(day=1)
 

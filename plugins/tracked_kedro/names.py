@@ -50,8 +50,8 @@ UNIT_TAG = "unit"
 SIMULATED_TAG = "simulated"
 # A mapped task `x` gets its shards from the task `x_shards`.
 SHARDS_SUFFIX = "_shards"
-# Where the API server mounts the forecasts page.
-PAGE_PREFIX = "/forecasts"
+# Where the API server mounts the ways to MLflow's pages, and an approval's pictures.
+TO_MLFLOW = "/to-mlflow"
 
 # Tasks of a DAG that promotes what it registers, and the DAG parameter that says who decides.
 DECIDE_TASK = "decide"

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from tests.conftest import deployment_environment
-from tests.integration.real_airflow import Airflow, migrate
-from tests.stored_forecasts import MODEL, StoredForecasts, store_months
 
-from retraining.native.ports import HOST, free_port
+from operations.native.ports import HOST, free_port
+from tests.deployment import deployment_environment
+from tests.fixtures.real_airflow import Airflow, migrate
+from tests.fixtures.stored_forecasts import MODEL, StoredForecasts, store_months
 
 pytestmark = pytest.mark.slow
 PASSWORD = "a password of this test"
@@ -116,7 +117,7 @@ def page(filled: Site, browser: Browser) -> Iterator[Page]:
 
     def heard(said: ConsoleMessage) -> None:
         # Airflow's own pages, and those of MLflow, may say what they like; Chromium says this of Airflow's frame.
-        ours = "/forecasts" in said.location["url"] and "allow-same-origin" not in said.text
+        ours = re.search("/forecasts|/to-mlflow", said.location["url"]) and "allow-same-origin" not in said.text
         if said.type in ("error", "warning") and ours:
             complaints.append(said.text)
 
@@ -151,20 +152,28 @@ def test_an_empty_store_says_what_to_do(site: Site):
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
-        "/made_up",
-        "/made_up/series/s00001",
-        "/made_up/series/s00001/past",
-        "/made_up/download/overview.csv",
-        "/mlflow/picture/0000/figures/one.png",
+        "/forecasts/",
+        "/forecasts/made_up",
+        "/forecasts/made_up/series/s00001",
+        "/forecasts/made_up/series/s00001/past",
+        "/forecasts/made_up/download/overview.csv",
+        "/to-mlflow/",
+        "/to-mlflow/run/0000",
+        "/to-mlflow/picture/0000/figures/one.png",
     ],
 )
 def test_nobody_sees_anything_without_a_login(filled: Site, path: str):
-    status, text, headers = filled.get(f"/forecasts{path}", login=False)
+    status, text, headers = filled.get(path, login=False)
     assert (status, b"Bel" in text) == (401, False)
-    status, _, headers = filled.get(f"/forecasts{path}?month=2019-08", login=False, accept="text/html")
+    status, _, headers = filled.get(f"{path}?month=2019-08", login=False, accept="text/html")
     assert status == 303
-    assert headers["location"].startswith("/api/v2/auth/login?next=%2Fforecasts")
+    assert headers["location"].startswith(f"/api/v2/auth/login?next={quote(path, safe='')}%3Fmonth")
+
+
+@pytest.mark.parametrize("path", ["", "/run/0000/children?series=a%20b,c", "/picture/0000/figures/a%20b.png"])
+def test_addresses_of_earlier_versions_lead_on(filled: Site, path: str):
+    status, _, headers = filled.get(f"/forecasts/mlflow{path}", login=False)
+    assert (status, headers["location"]) == (308, f"/to-mlflow{path or '/'}")
 
 
 def test_a_picture_of_a_run_is_shown_and_nothing_else_of_it(filled: Site, tmp_path: Path):
@@ -172,16 +181,16 @@ def test_a_picture_of_a_run_is_shown_and_nothing_else_of_it(filled: Site, tmp_pa
     client, run_id = filled.stored.client, next(iter(filled.stored.parents.values()))
     (tmp_path / "one.png").write_bytes(b"\x89PNG")
     client.log_artifact(run_id, str(tmp_path / "one.png"), "figures")
-    status, content, headers = filled.get(f"/forecasts/mlflow/picture/{run_id}/figures/one.png")
+    status, content, headers = filled.get(f"/to-mlflow/picture/{run_id}/figures/one.png")
     assert (status, content, headers["content-type"]) == (200, b"\x89PNG", "image/png")
     refused = ["figures/other.png", "forecasts/overview.parquet", "..%2Fone.png", "figures/../../one.png"]
     for path in refused:
-        assert filled.get(f"/forecasts/mlflow/picture/{run_id}/{path}")[0] == 404, path
+        assert filled.get(f"/to-mlflow/picture/{run_id}/{path}")[0] == 404, path
 
 
 def test_every_answer_forbids_what_is_from_outside(filled: Site):
-    for path in ("", "/series/s00001", "/series/nobody"):
-        policy = filled.get(f"{PAGE}{path}")[2]["content-security-policy"]
+    for path in (PAGE, f"{PAGE}/series/s00001", f"{PAGE}/series/nobody", "/to-mlflow/", "/to-mlflow/run/nobody"):
+        policy = filled.get(path)[2]["content-security-policy"]
         assert "default-src 'none'; script-src 'self'" in policy
         assert "frame-ancestors 'self'" in policy
 
@@ -189,15 +198,15 @@ def test_every_answer_forbids_what_is_from_outside(filled: Site):
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/made_up/series/s0001", "there is &#39;s000"),
-        ("/made_up?month=2018-01", "there is 2019-"),
-        ("/nothing", "no experiment"),
-        ("/made_up/series/s00001?month=<script>", "&lt;script&gt;"),
-        ("/mlflow/run/0000", "no run 0000"),
+        ("/forecasts/made_up/series/s0001", "there is &#39;s000"),
+        ("/forecasts/made_up?month=2018-01", "there is 2019-"),
+        ("/forecasts/nothing", "no experiment"),
+        ("/forecasts/made_up/series/s00001?month=<script>", "&lt;script&gt;"),
+        ("/to-mlflow/run/0000", "no run 0000"),
     ],
 )
 def test_what_is_not_there_is_named(filled: Site, path: str, hint: str):
-    status, text, _ = filled.get(f"/forecasts{path}".replace("<", "%3C").replace(">", "%3E"))
+    status, text, _ = filled.get(path.replace("<", "%3C").replace(">", "%3E"))
     assert status == 404
     assert hint in text.decode()
     assert b"<script>" not in text
@@ -228,7 +237,7 @@ def test_overview(filled: Site, page: Page):
         expect(page.locator(f".badge.{state}")).to_have_count(1)
     expect(page.get_by_text("column JAN is text")).to_be_visible()
     child = filled.stored.children["2019-10", "s00000"]
-    expect(first.get_by_role("link", name="run")).to_have_attribute("href", f"/forecasts/mlflow/run/{child}")
+    expect(first.get_by_role("link", name="run")).to_have_attribute("href", f"/to-mlflow/run/{child}")
 
 
 def test_search_sort_and_month(filled: Site, page: Page):
@@ -333,7 +342,7 @@ def test_the_ways_to_mlflow(filled: Site):
     child = filled.stored.children["2019-09", "s00003"]
 
     def leads_to(path: str) -> str:
-        status, _, headers = filled.get(f"/forecasts/mlflow{path}")
+        status, _, headers = filled.get(f"/to-mlflow{path}")
         assert status == 303
         return headers["location"]
 
@@ -342,5 +351,5 @@ def test_the_ways_to_mlflow(filled: Site):
     assert leads_to(f"/run/{parent}/children?series=s00003").startswith(f"{run}{child}")
     assert child in leads_to(f"/run/{parent}/children?series=s00003,s00004")
     assert leads_to(f"/version/{parent}") == f"{filled.tracking}/#/models/{MODEL}/versions/1"
-    status, text, _ = filled.get(f"/forecasts/mlflow/version/{filled.stored.parents['2019-05']}")
+    status, text, _ = filled.get(f"/to-mlflow/version/{filled.stored.parents['2019-05']}")
     assert (status, b"registered no model version" in text) == (404, True)

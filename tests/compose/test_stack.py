@@ -42,6 +42,7 @@ def test_without_secrets_nothing_starts(deployment):
     assert ".env is missing: cp .env.example .env && make secrets" in refused.stderr
 
     deployment.checked("cp", ".env.example", ".env")
+    deployment.checked("sed", "-i", "s/^SERVING_MODEL=$/SERVING_MODEL=climate-brazil/", ".env")
     refused = deployment.command("make", "up")
     assert refused.returncode != 0
     assert "secrets/airflow_admin_password is missing: make secrets" in refused.stderr
@@ -73,7 +74,7 @@ def test_a_default_or_empty_secret_refuses_to_start(deployment, value, said):
 def test_the_shipped_file_is_valid(deployment):
     deployment.compose("config", "--quiet")
     everything = deployment.compose("--profile", "*", "config", "--services").split()
-    assert {"redis", "airflow-worker", "climate-brazil", "rustfs"} <= set(everything)
+    assert {"redis", "airflow-worker", "kedro", "rustfs"} <= set(everything)
 
 
 def test_up(deployment):
@@ -200,8 +201,8 @@ def test_no_secret_shows(deployment):
 
 def test_a_one_shot_run_without_airflow(deployment, mlflow):
     deployment.checked(
-        "docker", "compose", "run", "--rm", "climate-brazil",
-        "--pipelines", "refresh", step="docker compose run climate-brazil",
+        "docker", "compose", "run", "--rm", "kedro",
+        "--pipelines", "climate_brazil.refresh", step="docker compose run kedro",
     )  # fmt: skip
 
 

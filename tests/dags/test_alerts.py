@@ -1,6 +1,5 @@
-"""What a DAG does with alerts, on and off; tests/unit/tracked_kedro/test_alerts.py sends some."""
+"""What a DAG does with alerts, on and off; tests/library/dag/test_alerts.py sends some."""
 
-import runpy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,7 @@ from typing import Any
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 
-
-def loaded(dag_file: Path) -> Any:
-    values = runpy.run_path(str(dag_file)).values()
-    return next(value.operator.dag for value in values if hasattr(value, "operator"))
+from tests.fixtures.dags import dag_of
 
 
 def callbacks(dag: Any) -> list[Any]:
@@ -22,19 +18,19 @@ def callbacks(dag: Any) -> list[Any]:
 def test_alerts_are_off_until_a_channel_is_named(dag_file: Path, environment, monkeypatch: pytest.MonkeyPatch):
     for name in ("ALERT_EMAIL_TO", "ALERT_WEBHOOK"):
         monkeypatch.delenv(name, raising=False)
-    dag = loaded(dag_file)
+    dag = dag_of(dag_file)
     assert callbacks(dag) == []
     assert not dag.deadline
 
 
 def test_with_a_channel_failure_lateness_and_the_decision_are_told(
-    dag_file: Path, environment, monkeypatch: pytest.MonkeyPatch
+    dag_file: Path, environment, kedro_config: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("ALERT_WEBHOOK", "alerts_webhook")
-    dag = loaded(dag_file)
+    dag = dag_of(dag_file)
     events = {alert.event for alert in callbacks(dag)}
     decides = {"promoted", "not promoted"} if dag.has_task("promote") else set()
-    warns = {"warned"} if dag.dag_id == "climate_brazil" else set()
+    warns = {"warned"} if kedro_config["airflow"][dag.dag_id].get("warnings") else set()
     assert events == {"failed", *decides, *warns}
     (deadline,) = dag.deadline if isinstance(dag.deadline, list) else [dag.deadline]
     assert deadline.interval == timedelta(hours=12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import ROOT
-from tests.dags.conftest import copied, render_dags, rendered
+
+from tests.fixtures.dags import render_dags, rendered
+from tests.fixtures.rents import write_project
 
 PACKAGE = """
 from kedro.pipeline import node, pipeline
@@ -97,22 +99,20 @@ print(json.dumps({name: {task.task_id: facts(task) for task in dag.tasks} for na
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with made-up pipelines dropped in, and none of its own DAGs."""
-    made = copied(tmp_path_factory.mktemp("grouping"))
+    """A project of made-up pipelines."""
+    made = write_project(tmp_path_factory.mktemp("grouping") / "lettings")
+    shutil.rmtree(made / "src" / "lettings" / "pipelines" / "rents")
+    shutil.rmtree(made / "conf" / "base" / "rents")
     for name, nodes in PIPELINES.items():
-        package = made / "src" / "retraining" / "pipelines" / name
+        package = made / "src" / "lettings" / "pipelines" / name
         package.mkdir()
         (package / "__init__.py").write_text(PACKAGE.replace("NODES", nodes))
-    airflow = made / "conf" / "base" / "airflow.yml"
-    write(airflow, BLOCKS)
+    blocks = made / "conf" / "base" / "made_up" / "airflow.yml"
+    blocks.parent.mkdir()
+    blocks.write_text(yaml.safe_dump(BLOCKS))
     pattern = {"{any}_kept": {"type": "json.JSONDataset", "filepath": "${run_folder:made_up,null}/{any}.json"}}
-    (made / "conf" / "base" / "catalog_made_up.yml").write_text(yaml.safe_dump(pattern))
+    blocks.with_name("catalog.yml").write_text(yaml.safe_dump(pattern))
     return made
-
-
-def write(airflow: Path, blocks: dict[str, Any]) -> None:
-    shipped = yaml.safe_load((ROOT / "kedro_project" / "conf" / "base" / "airflow.yml").read_text())
-    airflow.write_text(yaml.safe_dump({"default": shipped["default"], **blocks}))
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +212,10 @@ def test_on_a_laptop_the_same_file_loads_with_the_executor_it_has(on_a_laptop: d
 
 def test_problems_stop_everything_before_a_file_is_touched(project: Path, dags: Path, environment: dict[str, str]):
     before = {path.name: path.read_bytes() for path in dags.glob("*.py")}
-    airflow = project / "conf" / "base" / "airflow.yml"
+    airflow = project / "conf" / "base" / "made_up" / "airflow.yml"
     text = airflow.read_text()
     wrong = {"by_memory": {**DOC, "group_by": "node"}, "by_node": {**DOC, "shedule": "@daily"}, "nowhere": DOC}
-    write(airflow, wrong)
+    airflow.write_text(yaml.safe_dump(wrong))
     try:
         done = render_dags(project, dags, environment)
     finally:

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
+
+from tests.deployment import ROOT
 
 PARSED = """
 import json, runpy, sys, time

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
+import click
 import pytest
-from tests.conftest import ROOT
-from tests.dags.conftest import copied, dag_bag, render_dags, rendered
+import yaml
+
+from tests.deployment import ROOT
+from tests.fixtures.dags import dag_bag, dag_of, render_dags, rendered
+from tests.fixtures.rents import write_project
+from tracked_kedro.rendering.render import TEMPLATE, render
+from tracked_kedro.rendering.scaffold import delete_pipeline, new_pipeline
 
 
 def test_committed_files_are_what_the_template_renders(tmp_path: Path, environment: dict[str, str]):
@@ -25,20 +33,6 @@ def test_airflow_imports_them_without_error(environment: dict[str, str]):
     assert [f"{name}_dag.py" for name in found["dags"]] == sorted(path.name for path in (ROOT / "dags").glob("*.py"))
 
 
-def test_beyond_200_series_the_form_takes_ids_as_text(tmp_path: Path, environment: dict[str, str]):
-    project = copied(tmp_path)
-    lines = "".join(f"s{i:03d},Station {i},station_s{i:03d}.csv\n" for i in range(201))
-    (project / "conf" / "base" / "series_climate_brazil.csv").write_text(f"series,label,file\n{lines}")
-    rendered(project, tmp_path / "dags", environment)
-    code = (tmp_path / "dags" / "climate_brazil_dag.py").read_text()
-    assert "examples=" not in code
-    assert "values_display=" not in code
-    # `process_datasets` refuses an unknown id; 10,000 of them would be read with the DAG file for every task.
-    assert "s200" not in code
-    assert '"series": Param(\n            [],\n            type="array",' in code
-    assert dag_bag(tmp_path / "dags", environment) == {"dags": ["climate_brazil", "movie_recommender"], "errors": {}}
-
-
 @pytest.mark.parametrize("entry", ["'", '"', "\\", "{{ x }}", "São <Luís> & Cia"])
 def test_labels_are_emitted_as_python_literals(entry: str):
     """The template's only way of writing a value."""
@@ -48,27 +42,84 @@ def test_labels_are_emitted_as_python_literals(entry: str):
 
     template = Environment(autoescape=False).from_string("{{ value | pprint }}")
     assert ast.literal_eval(template.render(value=entry)) == entry
-    macro = (ROOT / "kedro_project" / "templates" / "dag.py.j2").read_text()
-    assert "{% macro literal(value) %}{{ value | pprint }}{% endmacro" in macro
+    assert "{% macro literal(value) %}{{ value | pprint }}{% endmacro" in TEMPLATE.read_text()
 
 
-@pytest.mark.parametrize("fault", ["circle", "yaml"])
-def test_what_cannot_even_be_read_is_told_in_one_line(tmp_path: Path, environment: dict[str, str], fault: str):
-    project = copied(tmp_path)
-    if fault == "circle":
-        package = project / "src" / "retraining" / "pipelines" / "rings"
-        package.mkdir()
-        nodes = 'node(len, "x", "y", name="a"), node(len, "y", "x", name="b")'
-        code = (
-            f"from kedro.pipeline import node, pipeline\n\n\ndef create_pipeline():\n    return pipeline([{nodes}])\n"
-        )
-        (package / "__init__.py").write_text(code)
-        told = r"pipelines/rings/__init__\.py, line 5: CircularDependencyError: .*; let one of these nodes"
-    else:
-        (project / "conf" / "base" / "airflow.yml").write_text("default: {owner: me\n")
-        told = r"Invalid YAML or JSON file .*/airflow\.yml, unable to read line 1, position 0; correct it in .*/conf"
+RINGS = """
+from kedro.pipeline import node, pipeline
+
+
+def create_pipeline():
+    return pipeline([node(len, "x", "y", name="a"), node(len, "y", "x", name="b")])
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        (
+            "src/lettings/pipelines/rings/__init__.py",
+            RINGS,
+            r"pipelines/rings/__init__\.py, line 6: CircularDependencyError: .*; let one of these nodes",
+        ),
+        (
+            "conf/base/airflow.yml",
+            "default: {owner: me\n",
+            r"Invalid YAML or JSON file .*/airflow\.yml, unable to read line 1, position 0; correct it in .*/conf",
+        ),
+        (
+            "conf/base/catalog_own.yml",
+            "rents_table: {type: MemoryDataset}\n",
+            r"conf/base/catalog_own\.yml and conf/base/rents/catalog\.yml both define rents_table; each file needs",
+        ),
+    ],
+    ids=["circle", "yaml", "two catalogs"],
+)
+def test_what_cannot_even_be_read_is_told_in_one_line(
+    tmp_path: Path, environment: dict[str, str], file: str, text: str, told: str
+):
+    project = write_project(tmp_path / "lettings")
+    (project / file).parent.mkdir(exist_ok=True)
+    (project / file).write_text(text)
     done = render_dags(project, tmp_path / "dags", environment)
     assert done.returncode == 1
-    assert re.search(rf"^Error: No DAG can be rendered; nothing was written\. {told}", done.stderr, re.M), done.stderr
-    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert re.match(rf"Error: No DAG can be rendered; nothing was written\. {told}", line)
+    assert done.stderr.strip().endswith(line)
     assert not (tmp_path / "dags").exists()
+
+
+def test_configuration_that_a_deleted_pipeline_left_is_named_with_the_command(tmp_path: Path):
+    """As `kedro pipeline delete` leaves it: its parameters alone would be refused without saying why they are there."""
+    project = write_project(tmp_path / "lettings")
+    shutil.rmtree(project / "src" / "lettings" / "pipelines" / "rents")
+    with pytest.raises(click.ClickException) as refused:
+        render(project, tmp_path / "dags")
+    assert refused.value.message == (
+        "No DAG can be rendered; nothing was written. Problems: 1\n  conf/base/rents is left over: there is no package "
+        "pipelines/rents any more; remove it (make delete-pipeline NAME=rents)"
+    )
+
+
+BARE = {"description": "Mean", "doc": "Mean.", "params": {"use_mlflow": None}}
+ODD = {"description": r"It's \"odd\", \d and {{ ds }}", "doc": 'odd {{ names }} """ \\', "schedule": "@daily"}
+
+
+ALIKE = {"bare": BARE, "scheduled": {**BARE, "schedule": "@daily"}, "odd": ODD}
+
+
+def test_whatever_a_block_leaves_out_or_says_the_file_passes_the_linter(tmp_path: Path, environment: dict[str, str]):
+    project = write_project(tmp_path / "lettings")
+    delete_pipeline(project, "rents")
+    for name, block in ALIKE.items():
+        new_pipeline(project, name)
+        (project / "conf" / "base" / name / "airflow.yml").write_text(yaml.safe_dump({name: block}))
+    files = rendered(project, tmp_path / "dags", environment)
+    for check in (["check"], ["format", "--check"]):
+        command = ["ruff", *check, "--config", str(ROOT / "pyproject.toml"), str(tmp_path / "dags")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    assert dag_bag(tmp_path / "dags", environment) == {"dags": sorted(ALIKE), "errors": {}}
+    dags = {dag.dag_id: dag for dag in map(dag_of, files)}
+    assert {name: dag.description for name, dag in dags.items()} == {n: b["description"] for n, b in ALIKE.items()}
+    assert {name: dag.doc_md for name, dag in dags.items()} == {n: b["doc"] for n, b in ALIKE.items()}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
-from tests.conftest import ROOT
-from tests.integration.conftest import folder_for_postgres, stack_environment
 
-from retraining.commands.locks import NATIVE, only_one
-from retraining.commands.native import told
-from retraining.locations import var_folder
-from retraining.native.stack import Stores
+from operations.native.command import told
+from operations.native.stack import Stores
+from tests.deployment import ROOT
+from tests.fixtures.stack import folder_for_postgres, stack_environment
+from tracked_kedro.cli.locks import NATIVE, only_one
+from tracked_kedro.kedro_side.locations import var_folder
 
 pytestmark = [
     pytest.mark.slow,

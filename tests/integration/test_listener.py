@@ -14,10 +14,10 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-from tests.conftest import deployment_environment
-from tests.integration.conftest import PlainServer
-from tests.integration.real_airflow import Airflow, migrate
 
+from tests.deployment import deployment_environment
+from tests.fixtures.real_airflow import Airflow, migrate
+from tests.fixtures.stack import PlainServer
 from tracked_kedro.names import AIRFLOW_TAG, DAG_RUN_ID_TAG, DAG_RUN_URL_TAG, END_REASON_TAG, NOTE_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
@@ -28,7 +28,8 @@ DAGS = """
 from datetime import timedelta
 
 from airflow.sdk import DAG, task
-from tracked_kedro import runs, tasks
+from tracked_kedro.dag import tasks
+from tracked_kedro.parent_run import runs
 
 KEDRO = {"pipeline": "climate_brazil", "parameters": {}}
 
@@ -110,7 +111,7 @@ class Deployment:
         return self.client.get_run(run.info.run_id).data.tags.get(name)
 
     def reconcile(self) -> str:
-        return self._python("-m", "tracked_kedro.reconciliation")
+        return self._python("-m", "tracked_kedro", "reconcile")
 
     def delete(self, run_id: str) -> None:
         """Delete a DAG run that is running, as `airflow dags test` and `airflow dags delete` do; the API refuses to."""
@@ -155,7 +156,7 @@ def test_ended_by_a_person(deployment: Deployment, state: str, parent_status: st
 def test_every_task_has_buttons_to_its_run_and_the_report(deployment: Deployment):
     parent, _ = deployment.working("long", "failed")
     links = deployment.airflow.call("GET", "dags/long/dagRuns/failed/taskInstances/work/links")["extra_links"]
-    to = "/forecasts/mlflow"
+    to = "/to-mlflow"
     assert links == {
         "MLflow run": f"{to}/run/{parent.info.run_id}",
         "Report": f"{to}/report/{parent.info.run_id}",

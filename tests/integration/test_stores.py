@@ -17,11 +17,11 @@ import psycopg2
 import pytest
 from botocore.exceptions import ClientError
 from mlflow.tracking import MlflowClient
-from tests.integration.conftest import folder_for_postgres, stack_environment
 
-from retraining.native.errors import MissingPartError
-from retraining.native.ports import free_port, listens
-from retraining.native.stack import Stores, started_stores
+from operations.native.errors import MissingPartError
+from operations.native.ports import free_port, listens
+from operations.native.stack import Stores, started_stores
+from tests.fixtures.stack import folder_for_postgres, stack_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -114,7 +114,7 @@ def test_ctrl_c_while_it_starts_stops_what_has_started(monkeypatch: pytest.Monke
     with folder_for_postgres() as folder:
         ports = {"AIRFLOW_PORT": str(free_port()), "MLFLOW_PORT": str(free_port())}
         environment = {**stack_environment(folder), "RETRAINING_VAR": str(folder), **ports}
-        command = [sys.executable, "-m", "retraining", "native"]
+        command = [sys.executable, "-m", "operations", "native"]
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -1,19 +1,9 @@
-"""Kedro project: Bayesian structural time series, retrained every month."""
+"""Kedro project: pipelines that are retrained every month, a package each."""
 
-from __future__ import annotations
-
-import hashlib
-from functools import cache
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-
-@cache
-def code_version() -> str:
-    """Version of this package and a hash of its source: what was computed by other code is not "the same"."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
+# Versions that were registered before 0.2.0 import their pipeline's packages from here (`retraining.structural`): each
+# pipeline's folder is searched, too.
+__path__ += [str(folder) for folder in sorted((Path(__file__).parent / "pipelines").iterdir()) if folder.is_dir()]

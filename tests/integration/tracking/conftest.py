@@ -12,10 +12,10 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
-from tests.conftest import ROOT
-from tests.integration.tracking.probe import AIRFLOW, Project, add_pipelines
 
 import retraining.pipelines
+from tests.deployment import ROOT
+from tests.integration.tracking.probe import AIRFLOW, Project, add_pipelines
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """A copy of the project with two made-up pipelines, for what mlflow.yml and the catalog can say.
 
-Tasks run each node in a session of its own inside one parent run, as a DAG does (`tracked_kedro.tasks.RunNodes`);
+Tasks run each node in a session of its own inside one parent run, as a DAG does (`tracked_kedro.dag.tasks.RunNodes`);
 `test_dag.py` runs the DAG itself.
 """
 
@@ -16,8 +16,8 @@ from kedro.framework.startup import bootstrap_project
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tracked_kedro import runs
-from tracked_kedro.sessions import Session
+from tracked_kedro.kedro_side.sessions import Session
+from tracked_kedro.parent_run import runs
 
 NODES = ("first", "second", "third")
 PIPELINE = '''
@@ -103,7 +103,7 @@ shelf_model:
 shelf_first_version: {type: kedro_mlflow.io.models.MlflowModelRegistryDataset, model_name: shelf, stage_or_version: 1}
 shelf_answer: {type: text.TextDataset, filepath: "${run_folder:shelf,null}/answer.txt"}
 probe_picture:
-  type: retraining.tracking.artifacts.MlflowArtifactDataset
+  type: tracked_kedro.kedro_side.artifacts.MlflowArtifactDataset
   artifact_path: figures
   dataset: {type: matplotlib.MatplotlibDataset, filepath: "${run_folder:probe,null}/picture.png"}
 probe_score: {type: kedro_mlflow.io.metrics.MlflowMetricDataset, key: score}

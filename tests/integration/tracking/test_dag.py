@@ -18,11 +18,11 @@ import pytest
 import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
-from tests.conftest import ROOT, deployment_environment
-from tests.dags.conftest import copied, rendered
-from tests.integration.real_airflow import Airflow, migrate
-from tests.integration.tracking.probe import AIRFLOW, FAILURE, add_pipelines, configure
 
+from tests.deployment import ROOT, deployment_environment
+from tests.fixtures.dags import copied, rendered
+from tests.fixtures.real_airflow import Airflow, migrate
+from tests.integration.tracking.probe import AIRFLOW, FAILURE, add_pipelines, configure
 from tracked_kedro.names import DAG_RUN_ID_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
+
 from tests.integration.tracking.probe import Project
 
 # MLflow about classes of its own.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from tests.integration.tracking.probe import Project
 
 # MLflow about classes of its own.

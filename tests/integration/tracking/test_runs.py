@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import mlflow
 import pytest
-from tests.integration.tracking.probe import FAILURE, Project
 
-from tracked_kedro import runs
-from tracked_kedro.sessions import Session
+from tests.integration.tracking.probe import FAILURE, Project
+from tracked_kedro.kedro_side.sessions import Session
+from tracked_kedro.parent_run import runs
 
 # MLflow about classes of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")

@@ -8,9 +8,10 @@ from pathlib import Path
 import mlflow
 import pytest
 import yaml
-from tests.integration.tracking.probe import Project
 
-from retraining.tracking.mlflow_config import MlflowConfigError
+from tests.integration.tracking.probe import Project
+from tracked_kedro.kedro_side.discovery import default_pipeline
+from tracked_kedro.kedro_side.mlflow_config import MlflowConfigError
 
 # MLflow about classes of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
@@ -21,7 +22,7 @@ def test_the_experiment_is_made_with_its_place_and_restored(project: Project, va
     experiment = project.client.get_experiment_by_name("probe")
     assert experiment is not None
     assert experiment.artifact_location == (var / "mlflow" / "artifacts" / "probe").as_uri()
-    assert experiment.tags["mlflow.note.content"] == "One parent run per retraining."
+    assert experiment.tags["mlflow.note.content"] == "A pipeline of three nodes. One parent run per retraining."
     project.client.delete_experiment(experiment.experiment_id)
     project.kedro_run(to_nodes=["first"])
     assert project.client.get_experiment(experiment.experiment_id).lifecycle_stage == "active"
@@ -67,11 +68,12 @@ def test_a_plain_path_is_one_in_the_project_too(project: Project, monkeypatch: p
 
 def test_where_no_experiment_may_be_created_a_missing_one_is_an_error_before_anything_runs(project: Project) -> None:
     # Where a session of Python code belongs until it is told its pipeline.
-    project.client.create_experiment("climate_brazil")
+    default = default_pipeline("retraining.pipelines") or "kedro"
+    project.client.create_experiment(default)
     project.configure(tracking__experiment__create=False)
     with pytest.raises(MlflowConfigError) as raised:
         project.kedro_run()
-    assert {one.name for one in project.client.search_experiments()} == {"Default", "climate_brazil"}
+    assert {one.name for one in project.client.search_experiments()} == {"Default", default}
     for words in ("The experiment 'probe' does not exist at sqlite:///", "mlflow.yml: tracking.experiment.create"):
         assert words in str(raised.value)
     assert "mlflow experiments create --experiment-name probe" in str(raised.value)

@@ -1,1 +1,1 @@
-"""Served models, logged as code: no pickle is written or read."""
+"""What versions registered before 0.2.0 import of this library, where they look for it."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from retraining.pipelines.climate_brazil.scores import DECIMALS
-from retraining.structural import Posterior, audit
+from retraining.pipelines.climate_brazil.series.scores import DECIMALS
+from retraining.pipelines.climate_brazil.structural import Posterior, audit
 
 log = logging.getLogger(__name__)
 

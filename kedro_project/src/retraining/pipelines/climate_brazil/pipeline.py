@@ -7,18 +7,15 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
-from retraining.pipelines.climate_brazil import (
-    audit_nodes,
-    batch,
-    monitor_nodes,
-    record,
-    report_nodes,
-    run_nodes,
-    series_nodes,
-    series_tables,
-    version_nodes,
-)
-from retraining.pipelines.promotion.pipeline import promotion
+from retraining.pipelines.climate_brazil import audit_nodes, run_nodes
+from retraining.pipelines.climate_brazil.champion import batch
+from retraining.pipelines.climate_brazil.champion import monitoring as monitor_nodes
+from retraining.pipelines.climate_brazil.champion import nodes as version_nodes
+from retraining.pipelines.climate_brazil.report import nodes as report_nodes
+from retraining.pipelines.climate_brazil.series import nodes as series_nodes
+from retraining.pipelines.climate_brazil.series import record
+from retraining.pipelines.climate_brazil.series import tables as series_tables
+from tracked_kedro.promotion.pipeline import promotion
 
 NAME = "climate_brazil"
 # Of dataset names: the catalog is one name space for all pipelines.
@@ -217,6 +214,20 @@ def forecast() -> Pipeline:
     return pipeline([_node(batch.batch_forecast, inputs, outputs, "batch_forecast")])
 
 
-def climate_brazil() -> Pipeline:
+def create_pipeline() -> Pipeline:
     """The whole monthly retraining."""
     return data_processing() + monitoring() + train() + reporting() + auditing() + promotion(NAME)
+
+
+#: What may be run alone, as `climate_brazil.<name>`.
+PARTS = {
+    "cutoff": cutoff,
+    "refresh": refresh,
+    "data_processing": data_processing,
+    "train": train,
+    "forecast": forecast,
+}
+#: Fetching files and checking them is no training: it leaves no run behind.
+UNTRACKED = ("cutoff", "refresh")
+#: What `kedro run` runs.
+DEFAULT = True

@@ -13,18 +13,18 @@ import plotly.graph_objects as go
 import polars as pl
 
 from retraining import __version__
-from retraining.config import Contract
-from retraining.pipelines.climate_brazil.figures import timeseries_figure
-from retraining.pipelines.climate_brazil.intake import Entries, Partitions
-from retraining.pipelines.climate_brazil.model_graph import model_graph_picture
-from retraining.pipelines.climate_brazil.processing import (
+from retraining.pipelines.climate_brazil.figures.model_graph import model_graph_picture
+from retraining.pipelines.climate_brazil.figures.timeseries import timeseries_figure
+from retraining.pipelines.climate_brazil.parameters import Contract
+from retraining.pipelines.climate_brazil.stations.intake import Entries, Partitions
+from retraining.pipelines.climate_brazil.stations.processing import (
     process_datasets,
     series_ids,
     to_series,
     train_test_split,
 )
-from retraining.sources import RefreshReport
-from retraining.structural import InferenceConfig, ModelConfig, donor_slopes, model_graph
+from retraining.pipelines.climate_brazil.stations.sources import RefreshReport
+from retraining.pipelines.climate_brazil.structural import InferenceConfig, ModelConfig, donor_slopes, model_graph
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Picture of the model beside the baselines (Matplotlib). Pure functions; colours are those of `retraining.palette`."""
+"""Picture of the model beside the baselines (Matplotlib). Pure functions, in the colours that all reports share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
-from retraining.palette import BLUE, GREEN, GRID, INK, MUTED, ORANGE, SIMULATED, VERMILLION
+from tracked_kedro.kedro_side.simulated import SIMULATED
+from tracked_kedro.reports.palette import BLUE, GREEN, GRID, INK, MUTED, ORANGE, VERMILLION
 
 #: Name of each method for people, and how its line is drawn; the order is that of tables.
 METHODS = {"model": "model", "item_bias": "item bias", "popularity": "popularity", "global_mean": "global mean"}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from retraining.recommender.config import FactorisationConfig
-from retraining.recommender.evaluation import evaluate, split
-from retraining.recommender.factors import FactorModel, best_of
-from retraining.recommender.training import train
+from retraining.pipelines.movie_recommender.recommender.config import FactorisationConfig
+from retraining.pipelines.movie_recommender.recommender.evaluation import evaluate, split
+from retraining.pipelines.movie_recommender.recommender.factors import FactorModel, best_of
+from retraining.pipelines.movie_recommender.recommender.training import train
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Parameters of the movie_recommender pipeline: what `conf/base/parameters_movie_recommender.yml` may say."""
+"""Parameters of the movie_recommender pipeline: what its `parameters.yml` may say."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from retraining.config import CHAMPION, FirstOfMonth, Parameters, Promotion, Rule
-from retraining.recommender.config import FactorisationConfig
+from retraining.pipelines.movie_recommender.recommender.config import FactorisationConfig
+from tracked_kedro.kedro_side.parameters import FirstOfMonth, Parameters
+from tracked_kedro.promotion.rules import CHAMPION, Promotion, Rule
 
 #: What a version must show; conf says why.
 RULES = (
@@ -37,5 +38,5 @@ class MovieRecommender(Parameters):
     tags: dict[str, str] = Field(default_factory=dict)
 
 
-#: What `retraining.config` checks the block of this pipeline with.
+#: What `tracked_kedro.kedro_side.parameters` checks the block of this pipeline with.
 PARAMETERS = MovieRecommender

@@ -7,8 +7,9 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
-from retraining.pipelines.movie_recommender import model_nodes, report_nodes, stream_nodes, version_nodes
-from retraining.pipelines.promotion.pipeline import promotion
+from retraining.pipelines.movie_recommender import model_nodes, report_nodes, version_nodes
+from retraining.pipelines.movie_recommender.stream import nodes as stream_nodes
+from tracked_kedro.promotion.pipeline import promotion
 
 NAME = "movie_recommender"
 # Of dataset names: the catalog is one name space for all pipelines.
@@ -74,3 +75,8 @@ def create_pipeline() -> Pipeline:
         ]
     )
     return retraining + promotion(NAME)
+
+
+#: What may be run alone, as `movie_recommender.<name>`.
+PARTS = {"cutoff": cutoff}
+UNTRACKED = ("cutoff",)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from retraining.pipelines.movie_recommender.figures import METHODS
-from retraining.recommender.evaluation import DEPTH, RELEVANT_FROM
-from retraining.recommender.stream import REASONS
-from retraining.reports import TEXT_WIDTH, listed, number, page, percent
+from retraining.pipelines.movie_recommender.recommender.evaluation import DEPTH, RELEVANT_FROM
+from retraining.pipelines.movie_recommender.stream.parsing import REASONS
+from tracked_kedro.reports import TEXT_WIDTH, listed, number, page, percent
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 #: A share of held-out pairs or users above which "the model does not know them" explains a tie with a baseline.

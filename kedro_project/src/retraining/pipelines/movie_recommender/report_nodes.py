@@ -10,8 +10,8 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from retraining.pipelines.movie_recommender.figures import METHODS, metrics_figure, png
+from retraining.pipelines.movie_recommender.recommender.evaluation import DEPTH
 from retraining.pipelines.movie_recommender.report import report_html, report_text
-from retraining.recommender.evaluation import DEPTH
 
 log = logging.getLogger(__name__)
 

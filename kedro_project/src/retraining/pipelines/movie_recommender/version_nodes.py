@@ -8,13 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from retraining import code_version
-from retraining.digest import table_digest
+from retraining.pipelines import movie_recommender
+from retraining.pipelines.movie_recommender.recommender.config import FactorisationConfig
+from retraining.pipelines.movie_recommender.recommender.factors import FactorModel
 from retraining.pipelines.movie_recommender.report import verdict
 from retraining.pipelines.movie_recommender.report_nodes import metric_values
-from retraining.promotion.evidence import Evidence
-from retraining.recommender.config import FactorisationConfig
-from retraining.recommender.factors import FactorModel
+from tracked_kedro.kedro_side.code_version import code_version
+from tracked_kedro.kedro_side.digest import table_digest
+from tracked_kedro.promotion.evidence import Evidence
 
 FACTORS = "model.npz"
 # Where the catalog keeps the picture of the report among the run's artifacts.
@@ -39,7 +40,7 @@ def candidate(
         data_digest=table_digest(pairs),
         remarks=tuple(verdict(scores)),
         settings={f"model.{key}": str(value) for key, value in model.model_dump(mode="json").items()},
-        tags={"code": code_version()},
+        tags={"code": code_version(movie_recommender.__name__)},
         pictures={"The model beside the baselines": PICTURE},
     )
     return {FACTORS: factors.to_bytes()}, evidence.model_dump(mode="json")

@@ -1,0 +1,1 @@
+"""Versions of the fleet model: compared, monitored, used for batch forecasts."""

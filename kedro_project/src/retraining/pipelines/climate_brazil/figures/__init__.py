@@ -1,0 +1,1 @@
+"""Pictures of series, forecasts and the model."""

@@ -1,0 +1,1 @@
+"""One series: selected, trained, forecast, scored, recorded."""

@@ -1,0 +1,195 @@
+"""Nodes of the namespace `series`: from a shard of the tables to trained, scored and recorded series.
+
+Every node takes and returns dictionaries by series id, so that one failing series stays alone (see isolation.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from retraining.pipelines import climate_brazil
+from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
+from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError, each, failures
+from retraining.pipelines.climate_brazil.stations.processing import data_digest, to_series
+from retraining.pipelines.climate_brazil.structural import (
+    Forecast,
+    InferenceConfig,
+    ModelConfig,
+    Posterior,
+    Series,
+    TooFewMonthsError,
+    climatology,
+    climatology_trend,
+    fit,
+    score,
+    seasonal_naive,
+    skill,
+    with_pooled_slope,
+)
+from tracked_kedro.kedro_side.code_version import code_version
+
+log = logging.getLogger(__name__)
+
+BASELINES = {
+    "seasonal_naive": seasonal_naive,
+    "climatology": climatology,
+    "climatology_trend": climatology_trend,
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """One series to train.
+
+    Attributes:
+        training: months before the holdout, °C.
+        full: training and held-out months, °C.
+        actual: (testing_window,) the held-out months, °C, NaN where missing.
+        model: its configuration, with the other series' slopes as prior where its history is short.
+        fingerprint: hash of data, parameters and code; equal fingerprints mean equal results.
+    """
+
+    series: str
+    label: str
+    training: Series
+    full: Series
+    actual: np.ndarray
+    model: ModelConfig
+    fingerprint: str
+
+
+def select_series(
+    training: pl.LazyFrame,
+    holdout: pl.LazyFrame,
+    slopes: Mapping[str, float],
+    entries: Mapping[str, Mapping[str, str]],
+    shard: Sequence[str],
+    finished: Mapping[str, str],
+    results: Mapping[str, Callable[[], Any]],
+    min_years_own_slope: int,
+    model: ModelConfig,
+    inference: InferenceConfig,
+    n_ahead: int,
+    seed: int,
+    series_artifacts: Sequence[str],
+    log_artifacts: bool,
+) -> dict[str, Work]:
+    """The series of this shard that are still to be done.
+
+    A series is done when its child run is finished with the same fingerprint and its result is stored.
+
+    Raises:
+        UnknownSeriesError: the shard names a series that is not in the tables.
+    """
+    parameters = {
+        "inference": inference.model_dump(),
+        "n_ahead": n_ahead,
+        "seed": seed,
+        "artifacts": sorted(series_artifacts) if log_artifacts else [],
+        "code": code_version(climate_brazil.__name__),
+    }
+    # Of a fleet's tables a shard reads its own rows only.
+    mine = pl.col("series").is_in(list(shard)) if shard else pl.lit(True)
+    tables = (table.filter(mine).collect().partition_by("series", as_dict=True) for table in (training, holdout))
+    kept, held_out = ({series: rows for (series,), rows in table.items()} for table in tables)
+    unknown = [series for series in shard if series not in kept]
+    if unknown:
+        raise UnknownSeriesError(f"series of this shard that the table does not have: {', '.join(unknown)}")
+    pending = {}
+    for series in shard or kept:
+        rows = kept[series]
+        held = held_out.get(series, rows.clear())
+        history = to_series(rows, series)
+        own_model = with_pooled_slope(model, history, slopes, min_years_own_slope)
+        facts = {
+            **parameters,
+            "model": own_model.model_dump(),
+            "training": data_digest(rows),
+            "holdout": data_digest(held),
+        }
+        fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        if finished.get(series) == fingerprint and series in results:
+            log.info("%s is done: its child run is finished with fingerprint %s", series, fingerprint)
+            continue
+        pending[series] = Work(
+            series=series,
+            label=entries[series]["label"],
+            training=history,
+            full=to_series(pl.concat([rows, held]), series),
+            actual=to_series(held, series).values,
+            model=own_model,
+            fingerprint=fingerprint,
+        )
+    return pending
+
+
+def train(work: dict[str, Work], inference: InferenceConfig, seed: int) -> dict[str, Any]:
+    """Fit each series on the months before its holdout."""
+    return each("train", lambda one: fit(one.training, one.model, inference, seed=seed), work)
+
+
+def forecast(work: dict[str, Work], fits: dict[str, Any]) -> dict[str, Any]:
+    """Forecast the held-out months of each series."""
+
+    def forecast_one(one: Work, posterior: Posterior) -> Forecast:
+        held_out = posterior.forecast(len(one.actual))
+        # A shard holds many series; the refit needs no more than where this fit ended.
+        posterior.forget()
+        return held_out
+
+    return each("forecast", forecast_one, work, fits)
+
+
+def evaluate(work: dict[str, Work], forecasts: dict[str, Any]) -> dict[str, Any]:
+    """Score the forecast of the held-out months beside the naive models on the same months (see `score`)."""
+
+    def evaluate_one(one: Work, predicted: Forecast) -> dict[str, float]:
+        scores = dict(score(predicted, one.actual))
+        for name, baseline in BASELINES.items():
+            try:
+                naive = score(baseline(one.training, len(one.actual)), one.actual)
+            except TooFewMonthsError as error:
+                # A naive model that cannot be made says nothing against this one.
+                log.warning("%s is not compared with %s: %s", one.series, name, error)
+                naive = {}
+            scores |= {f"{metric}_{name}": naive.get(metric, math.nan) for metric in ("rmse", "mae", "crps")}
+        scores["skill_vs_seasonal_naive"] = skill(scores["crps"], scores["crps_seasonal_naive"])
+        scores["n_scored"] = int(np.isfinite(one.actual).sum())
+        return scores
+
+    return each("evaluate", evaluate_one, work, forecasts)
+
+
+def refit(work: dict[str, Work], fits: dict[str, Any], inference: InferenceConfig, seed: int) -> dict[str, Any]:
+    """Fit each series again on everything before the cutoff, starting from the first fit."""
+
+    def refit_one(one: Work, first: Posterior) -> Posterior:
+        return fit(one.full, one.model, inference, seed=seed, start=first.start)
+
+    return each("refit", refit_one, work, fits)
+
+
+def forecast_ahead(posteriors: dict[str, Any], n_ahead: int) -> dict[str, Any]:
+    """Forecast the months after the newest observation."""
+    return each("forecast_ahead", lambda posterior: posterior.forecast(n_ahead), posteriors)
+
+
+def check_series(outcome: dict[str, Any]) -> None:
+    """Fail the task when a series failed, now that everything else is stored.
+
+    Raises:
+        SeriesFailedError: naming each failed series with its reason.
+    """
+    failed: dict[str, Failure] = failures(outcome)
+    if failed:
+        reasons = "; ".join(f"{series} ({failure.step}: {failure.reason})" for series, failure in failed.items())
+        raise SeriesFailedError(f"{len(failed)} of {len(outcome)} series failed: {reasons}")

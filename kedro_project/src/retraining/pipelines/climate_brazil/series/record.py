@@ -1,0 +1,160 @@
+"""Last step of the namespace `series`: what is kept of each series, in its child run and for the report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from retraining.pipelines.climate_brazil.figures.forecast import CONTEXT_YEARS, figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.run_nodes import model_id
+from retraining.pipelines.climate_brazil.series.frames import band_frame, observed_frame
+from retraining.pipelines.climate_brazil.series.isolation import Failure, each
+from retraining.pipelines.climate_brazil.series.nodes import Work
+from retraining.pipelines.climate_brazil.series.scores import DECIMALS
+from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, history_table, parquet
+from retraining.pipelines.climate_brazil.structural import Forecast, InferenceConfig, ModelConfig, Posterior, to_netcdf
+from tracked_kedro.child_runs.record import ChildRecord
+
+log = logging.getLogger(__name__)
+
+MODEL_TYPE = "bayesian_structural_time_series"
+METRICS = ("rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive")
+
+
+def forecast_plot(
+    work: dict[str, Work],
+    fits: dict[str, Any],
+    holdout_forecasts: dict[str, Any],
+    forecasts: dict[str, Any],
+    origin: Mapping[str, Any],
+    series_artifacts: Sequence[str],
+    log_artifacts: bool,
+) -> dict[str, Any]:
+    """Plot each series: in-sample mean and 80 % HDI, held-out months and their forecast, forecast ahead.
+
+    Returns:
+        PNG files, without content where the plot is not to be kept: drawing is most of what a series costs.
+    """
+    wanted = log_artifacts and "forecast_plot" in series_artifacts
+
+    def plot(one: Work, first: Posterior, held_out: Forecast, ahead: Forecast) -> bytes:
+        if not wanted:
+            return b""
+        full = one.full
+        months = full.first_month + np.arange(len(full.values))
+        figure = forecast_figure(
+            label=one.label,
+            observed=observed_frame(months, full.values),
+            in_sample=band_frame(first.in_sample().newest(12 * CONTEXT_YEARS)),
+            holdout_forecast=band_frame(held_out),
+            holdout_actuals=observed_frame(held_out.months, one.actual),
+            ahead=band_frame(ahead),
+            simulated=origin["simulated"],
+        )
+        # A shard holds many series; what the band was computed from is not needed again.
+        first.forget()
+        return figure_png(figure)
+
+    return each("forecast_plot", plot, work, fits, holdout_forecasts, forecasts)
+
+
+def record(
+    work: dict[str, Work],
+    scores: dict[str, Any],
+    posteriors: dict[str, Any],
+    plots: dict[str, Any],
+    tables: dict[str, Any],
+    model_graph: Mapping[str, Callable[[], str]],
+    model: ModelConfig,
+    inference: InferenceConfig,
+    series_artifacts: Sequence[str],
+    log_artifacts: bool,
+) -> tuple[dict[str, dict], dict[str, Posterior], dict[str, pl.DataFrame], dict[str, ChildRecord], dict[str, Any]]:
+    """What is kept of each series.
+
+    Returns:
+        Rows for the report, posteriors, forecast tables (without rows where the series failed), records for the child
+        runs, and outcomes (a `Failure` where there is one).
+    """
+    graph = {f"figures/{name}": load().encode() for name, load in model_graph.items()}
+    keep = frozenset(series_artifacts) if log_artifacts else frozenset()
+
+    def finished(one: Work, score: dict, posterior: Posterior, plot: bytes, table: pl.DataFrame) -> ChildRecord:
+        files = dict(graph) if "model_graph" in keep else {}
+        if "forecast_plot" in keep:
+            files["figures/forecast.png"] = plot
+        if "series_table" in keep:
+            files["series.parquet"] = parquet(history_table(posterior))
+        if "posterior" in keep:
+            files["posterior.nc"] = to_netcdf(posterior, draws=True)
+        stored = to_netcdf(posterior)
+        # A shard holds many series; what all this was computed from can be computed again.
+        posterior.forget()
+        diagnostics = {k: round(v, DECIMALS) for k, v in posterior.diagnostics.items() if np.isfinite(v)}
+        return ChildRecord(
+            label=one.label,
+            status="FINISHED",
+            fingerprint=one.fingerprint,
+            parameters={
+                "series": one.series,
+                "training_start": str(one.full.first_month),
+                "training_end": str(posterior.last_month),
+                "n_months": posterior.n_months,
+                "model_id": model_id(model, inference),
+                "model_type": MODEL_TYPE,
+                "y_mean": float(posterior.y_mean),
+                "y_std": float(posterior.y_sd),
+                # Prior of the slope from the other series, °C per decade; None where the slope is the series' own.
+                "pooled_slope_mean": posterior.model.pooled_slope_mean,
+                "pooled_slope_sd": posterior.model.pooled_slope_sd,
+            },
+            metrics={key: round(score[key], DECIMALS) for key in METRICS if np.isfinite(score[key])} | diagnostics,
+            tags={"method_used": posterior.method_used},
+            files=files,
+            model=stored if "model" in keep else None,
+        )
+
+    outcome = each("record", finished, work, scores, posteriors, plots, tables)
+    records, rows, forecasts = {}, {}, {}
+    for series, value in outcome.items():
+        one = work[series]
+        if isinstance(value, Failure):
+            reason = f"{value.step}: {value.reason}"
+            records[series] = ChildRecord(one.label, "FAILED", one.fingerprint, {"series": series}, failure=reason)
+            rows[series] = {"series": series, "label": one.label, "status": "failed", "reason": reason}
+            # In the place of what an earlier attempt may have left.
+            forecasts[series] = pl.DataFrame(schema=FORECAST_SCHEMA)
+        else:
+            records[series] = value
+            rows[series] = _row(one, value, scores[series])
+            forecasts[series] = tables[series]
+    kept = {series: posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
+    return rows, kept, forecasts, records, outcome
+
+
+def _row(one: Work, record: ChildRecord, scores: Mapping[str, float]) -> dict[str, Any]:
+    """One series as the report reads it; see `scores.SCHEMA`."""
+    diagnostics = {key: record.metrics.get(key) for key in ("k_hat", "ess", "r_hat", "divergences", "seconds")}
+    return {
+        "series": one.series,
+        "label": one.label,
+        "status": "finished",
+        "reason": None,
+        "n_months": record.parameters["n_months"],
+        "first_month": record.parameters["training_start"],
+        "last_month": record.parameters["training_end"],
+        "method_used": record.tags["method_used"],
+        **{key: _number(value) for key, value in scores.items()},
+        **{key: _number(value) for key, value in diagnostics.items()},
+    }
+
+
+def _number(value: Any) -> float | int | None:
+    # JSON knows neither NumPy's numbers nor NaN.
+    if value is None or not np.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)

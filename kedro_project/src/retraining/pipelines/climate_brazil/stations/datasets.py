@@ -1,0 +1,86 @@
+"""The Kedro dataset of the place that the station files come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kedro.io import AbstractDataset
+
+from retraining.pipelines.climate_brazil.stations.locations import (
+    STATION_SUFFIX,
+    refresh_folder,
+    sample_folder,
+    stations_folder,
+    stations_source,
+)
+from retraining.pipelines.climate_brazil.stations.sample import write_sample
+from retraining.pipelines.climate_brazil.stations.series_list import read_series
+from retraining.pipelines.climate_brazil.stations.sources import RefreshReport, refresh_files
+from tracked_kedro.kedro_side.locations import raw_inputs
+from tracked_kedro.kedro_side.raw_inputs import RawInputs
+from tracked_kedro.kedro_side.redaction import public_url
+from tracked_kedro.kedro_side.simulated import SIMULATED, is_simulated
+
+
+class StationIntake(NamedTuple):
+    """What became of the station files at the beginning of a run.
+
+    Attributes:
+        report: outcome of bringing them up to date.
+        manifest: where they come from (`origin`), whether they are `simulated`, the Kedro `parameter` that would name
+            a folder of them, and their digests by name (`files`).
+    """
+
+    report: RefreshReport
+    manifest: dict[str, Any]
+
+
+class StationSourceDataset(AbstractDataset[None, StationIntake]):
+    """The place the station files come from.
+
+    Args:
+        stations: folder or address of the station files, None for the default.
+        source: URL pattern with {file} that feeds the default folder, None for none.
+        filepath: the list of series (see `series_list.read_series`).
+        parameter: Kedro parameter that names the folder of station files, for whoever runs it again.
+    """
+
+    def __init__(
+        self,
+        stations: str | None,
+        source: str | None,
+        filepath: str,
+        parameter: str | None = None,
+    ) -> None:
+        self._stations, self._source, self._filepath, self._parameter = stations, source, filepath, parameter
+
+    def load(self) -> StationIntake:
+        """Bring the files up to date and keep them by content; with nothing else, write the simulated sample."""
+        entries = read_series(self._filepath)
+        files = {series: entry["file"] for series, entry in entries.items()}
+        report = refresh_files(stations_source(self._stations, self._source), files, refresh_folder(self._stations))
+        if Path(stations_folder(self._stations)) == sample_folder():
+            write_sample(sample_folder(), entries)
+        return StationIntake(report, self._manifest())
+
+    def _manifest(self) -> dict[str, Any]:
+        folder = Path(stations_folder(self._stations))
+        source = stations_source(self._stations, self._source)
+        simulated = is_simulated(folder)
+        origin = SIMULATED if simulated else public_url(source) if source else str(folder)
+        kept = RawInputs(raw_inputs())
+        files = {path.name: kept.keep(str(path)) for path in sorted(folder.glob(f"*{STATION_SUFFIX}"))}
+        return {"origin": origin, "simulated": simulated, "parameter": self._parameter, "files": files}
+
+    def save(self, data: None) -> None:
+        """The source is read, never written."""
+        raise NotImplementedError("the source is read, never written")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"stations": _shown(self._stations), "source": _shown(self._source)}
+
+
+def _shown(place: str | None) -> str | None:
+    # Descriptions end up in logs, and an address may carry a password.
+    return public_url(place) if place and "://" in place else place

@@ -1,0 +1,190 @@
+"""From raw station files to the training table, and from the table to the series that are fitted.
+
+Pure functions: a bad station becomes a row of the quarantine with its reason, or an error, by `on_bad_series`. Nothing
+dated on or after the cutoff is read, so the same cutoff gives the same table whatever a file says afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from retraining.pipelines.climate_brazil.errors import (
+    BadInputError,
+    BadSeriesError,
+    CutoffError,
+    TooFewSeriesError,
+    TrainingTooShortError,
+    UnknownSeriesError,
+)
+from retraining.pipelines.climate_brazil.parameters import Contract
+from retraining.pipelines.climate_brazil.stations.intake import (
+    Entries,
+    Partitions,
+    Rejected,
+    listed,
+    read_stations,
+    selected,
+)
+from retraining.pipelines.climate_brazil.structural import Series
+
+logger = logging.getLogger(__name__)
+
+MIN_TRAINING_MONTHS = 24
+
+
+def process_datasets(
+    partitions: Partitions,
+    entries: Entries,
+    series: Sequence[str],
+    cutoff: str | date | None,
+    contract: Contract,
+    *,
+    today: date | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+    """Read, check and tidy the station files.
+
+    Args:
+        partitions: by a file's stem, a function that returns its text lazily.
+        entries: label and file of each series, by id.
+        series: ids to read; empty means all entries.
+        cutoff: first day that is not read; None means the month after the newest observation.
+        contract: what the tidy table must satisfy.
+        today: the present day, for tests.
+
+    Returns:
+        The training table (series, date, temperature in °C, null = missing), sorted by the order of `entries`, then
+        date; the quarantine (series, label, file, reason); the months of the run: cutoff, month (the one before it),
+        newest_observation, n_series, n_quarantined.
+
+    Raises:
+        BadInputError: naming what is wrong and the remedy.
+    """
+    explicit = _parsed_cutoff(cutoff, today)
+    tables, rejected = read_stations(partitions, entries, series, contract, explicit or _this_month(today))
+    for row in rejected:
+        logger.warning("%s (%s) is set aside: %s", row.label or "unknown station", row.series, row.reason)
+    if rejected and contract.on_bad_series == "fail":
+        raise BadSeriesError(
+            f"{listed(rejected)}\nCorrect these, or set on_bad_series: quarantine to go on without them"
+        )
+    needed = min(contract.min_series, len(selected(series, entries)) or contract.min_series)
+    if len(tables) < max(needed, 1):
+        raise TooFewSeriesError(
+            f"{len(tables)} usable series remain, min_series asks for {needed}. Set aside:\n{listed(rejected)}"
+        )
+    for key, one in tables.items():
+        span = f"{one['date'][0]:%Y-%m} to {one['date'][-1]:%Y-%m}"
+        count = one["temperature"].count()
+        logger.info("%s (%s): %d months observed, %s", entries[key]["label"], key, count, span)
+    table = pl.concat(tables.values())
+    newest = _newest(table)
+    end = explicit or _next_month(newest)
+    months = {
+        "cutoff": end.isoformat(),
+        "month": f"{end - timedelta(days=1):%Y-%m}",
+        "newest_observation": newest.isoformat(),
+        "n_series": len(tables),
+        "n_quarantined": len(rejected),
+    }
+    quarantine = pl.DataFrame(rejected, schema=dict.fromkeys(Rejected._fields, pl.String), orient="row")
+    return table, quarantine, months
+
+
+def train_test_split(
+    table: pl.DataFrame,
+    testing_window: int,
+    *,
+    history_start: date | None = None,
+    min_training_months: int = MIN_TRAINING_MONTHS,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Hold out, per series, the last `testing_window` calendar months that end at its newest observation.
+
+    What is dated before `history_start` is left out of the training part; the table, its checks and its plot keep it.
+
+    Returns:
+        The training part and the held-out part, both with the table's columns and its null months.
+
+    Raises:
+        TrainingTooShortError: fewer than `min_training_months` observed months would be left.
+    """
+    if testing_window < 1:
+        raise BadInputError(f"testing_window is {testing_window}; it must be 1 or more months")
+    observed = pl.col("temperature").is_not_null()
+    newest = pl.col("date").filter(observed).max().over("series")
+    # The window is counted in calendar months: an absent month inside it shortens the scores, not the horizon.
+    held_out = pl.col("date") > newest.dt.offset_by(f"-{testing_window}mo")
+    recent = pl.col("date") >= history_start if history_start else pl.lit(True)
+    train, test = table.filter(~held_out & recent), table.filter(held_out & (pl.col("date") <= newest))
+    left = dict(train.group_by("series").agg(observed.sum()).iter_rows())
+    short = [f"{name} ({left.get(name, 0)})" for name in series_ids(table) if left.get(name, 0) < min_training_months]
+    if short:
+        raise TrainingTooShortError(
+            f"with testing_window = {testing_window} too few observed months are left to train on (at least "
+            f"{min_training_months}): {', '.join(short)}. Lower testing_window"
+            f"{f', choose a history_start before {history_start},' if history_start else ''} or leave these series out"
+        )
+    return train, test
+
+
+def series_ids(table: pl.DataFrame) -> list[str]:
+    """Ids in the order of the table, which is the order of the entries in conf."""
+    return table["series"].unique(maintain_order=True).to_list()
+
+
+def to_series(table: pl.DataFrame, series_id: str) -> Series:
+    """One series on a complete monthly grid, NaN where a month is missing; values in °C."""
+    rows = table.filter(pl.col("series") == series_id).sort("date")
+    if rows.is_empty():
+        raise UnknownSeriesError(f"no series {series_id!r} in the table; it has {', '.join(series_ids(table))}")
+    months = rows["date"].to_numpy().astype("datetime64[M]")
+    values = np.full(int((months[-1] - months[0]).astype(int)) + 1, np.nan)
+    values[(months - months[0]).astype(int)] = rows["temperature"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return Series(series_id, months[0], values)
+
+
+def data_digest(table: pl.DataFrame) -> str:
+    """First 16 hex digits of the SHA-256 over the (date, temperature) rows, dates sorted.
+
+    Written out as text, not taken from polars' own hash, which may differ between its versions.
+    """
+    rows = table.select("date", pl.col("temperature").fill_nan(None)).sort("date").iter_rows()
+    text = "".join(f"{day.isoformat()},{'' if value is None else repr(float(value))}\n" for day, value in rows)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _newest(table: pl.DataFrame) -> date:
+    newest = table.filter(pl.col("temperature").is_not_null())["date"].max()
+    assert isinstance(newest, date)
+    return newest
+
+
+def _parsed_cutoff(cutoff: str | date | None, today: date | None) -> date | None:
+    if cutoff is None:
+        return None
+    try:
+        day = cutoff if isinstance(cutoff, date) else date.fromisoformat(cutoff)
+    except ValueError as error:
+        raise CutoffError(f"cutoff {cutoff!r} is not a date; write the first of a month, such as 2019-11-01") from error
+    day = day.date() if isinstance(day, datetime) else day
+    if day.day != 1:
+        raise CutoffError(f"cutoff {day} is not the first of a month; write {day:%Y-%m}-01 or {_next_month(day)}")
+    if day > _this_month(today):
+        raise CutoffError(
+            f"cutoff {day} is in the future: {_this_month(today)} is the latest that leaves out the unfinished month"
+        )
+    return day
+
+
+def _this_month(today: date | None) -> date:
+    return (today or datetime.now(UTC).date()).replace(day=1)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -1,0 +1,200 @@
+"""Brings the raw station files up to date from a folder, an HTTP(S) server or an S3 bucket, through fsspec.
+
+What changed is told by the source's ETag, modification time and size, kept in a small JSON file beside the stations
+together with the SHA-256 of what was written; where a source gives no more than a size, the file is fetched and
+its content compared. A file is replaced in one step or not at all: whatever fails leaves the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import fsspec
+import polars as pl
+from fsspec.core import url_to_fs
+
+from retraining.pipelines.climate_brazil.errors import BadInputError, UnreadableFileError
+from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, check_header
+from tracked_kedro.kedro_side.local_files import write_atomically
+from tracked_kedro.kedro_side.redaction import public_url
+from tracked_kedro.kedro_side.simulated import is_simulated
+
+logger = logging.getLogger(__name__)
+
+STATE_FILE = ".refresh.json"
+Status = Literal["unchanged", "updated", "new", "failed"]
+
+
+class SourceError(BadInputError):
+    """The source or the folder is configured in a way that cannot work."""
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What became of one station's file; `reason` says why where it failed."""
+
+    series: str
+    file: str
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RefreshReport:
+    """Outcome of one refresh. `source` is the pattern without credentials, None where none is configured."""
+
+    source: str | None
+    folder: str
+    files: tuple[FileStatus, ...] = ()
+
+    @property
+    def failed(self) -> tuple[FileStatus, ...]:
+        """Files that could not be fetched; their old versions are in place."""
+        return tuple(one for one in self.files if one.status == "failed")
+
+    @property
+    def changed(self) -> tuple[FileStatus, ...]:
+        """Files that are not what they were."""
+        return tuple(one for one in self.files if one.status in ("updated", "new"))
+
+    @property
+    def message(self) -> str:
+        """One line for a log."""
+        if self.source is None:
+            return "no source is configured, nothing to refresh (`source` in the parameters: a URL pattern with {file})"
+        counts = ", ".join(
+            f"{sum(one.status == status for one in self.files)} {status}"
+            for status in ("new", "updated", "unchanged", "failed")
+        )
+        return f"{self.source} -> {self.folder}: {counts}"
+
+
+def refresh_files(
+    url_pattern: str | None,
+    files: Mapping[str, str],
+    folder: str | Path,
+    *,
+    timeout: float = 20.0,
+    total_timeout: float = 120.0,
+    storage_options: Mapping[str, Any] | None = None,
+) -> RefreshReport:
+    """Fetches `files` (series id to file name) from `url_pattern`, such as `https://host/{file}`, into `folder`.
+
+    `timeout` bounds a request and `total_timeout` the whole refresh, in seconds; files whose turn does not come count
+    as failed. A failed file is a line of the report, never an exception: the old file stays, the run can go on with it.
+    Raises SourceError for a pattern or folder that cannot work, whatever the network does.
+    """
+    if not url_pattern:
+        report = RefreshReport(None, str(folder))
+        logger.info("refresh: %s", report.message)
+        return report
+    folder = Path(folder)
+    _check(url_pattern, folder)
+    filesystem = _filesystem(url_pattern, timeout, storage_options or {})
+    state = _read_state(folder)
+    started = time.monotonic()
+    statuses = []
+    for series, file in files.items():
+        url = url_pattern.replace("{file}", file)
+        try:
+            if time.monotonic() - started > total_timeout:
+                raise TimeoutError(f"not tried: the refresh has used up its {total_timeout:g} seconds")
+            status = _refresh_one(filesystem, url, folder / file, state)
+        except Exception as error:  # noqa: BLE001 - each store has exceptions of its own; the report carries them all
+            reason = _reason(error).replace(url, public_url(url))
+            statuses.append(FileStatus(series, file, "failed", f"{reason} ({_fallback(folder / file)})"))
+            logger.warning("%s: refresh failed: %s", file, statuses[-1].reason)
+        else:
+            statuses.append(FileStatus(series, file, status))
+    write_atomically(folder / STATE_FILE, json.dumps(state, indent=1, sort_keys=True).encode())
+    report = RefreshReport(public_url(url_pattern), str(folder), tuple(statuses))
+    logger.info("refresh: %s", report.message)
+    return report
+
+
+def _refresh_one(filesystem: fsspec.AbstractFileSystem, url: str, path: Path, state: dict[str, Any]) -> Status:
+    info = filesystem.info(url)
+    names = ("ETag", "Last-Modified", "LastModified", "mtime", "size")
+    seen = {"url": public_url(url)} | {name: str(info[name]) for name in names if info.get(name) is not None}
+    old = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    known = state.get(path.name, {})
+    # A size alone tells no change; a file edited by hand since then is fetched again.
+    if old and known.get("sha256") == old and known.get("seen") == seen and set(seen) - {"url", "size"}:
+        return "unchanged"
+    content: bytes = filesystem.cat_file(url)
+    new = hashlib.sha256(content).hexdigest()
+    if new != old:
+        _check_is_station(content, path.name)
+        write_atomically(path, content)
+    state[path.name] = {"seen": seen, "sha256": new}
+    return "unchanged" if new == old else "updated" if old else "new"
+
+
+def _check_is_station(content: bytes, file: str) -> None:
+    """Only that it is a station file at all (an error page is not); its cells are for the contract to judge."""
+    table = pl.read_csv(io.BytesIO(content), **CSV_ARGS) if content.strip() else pl.DataFrame()
+    if table.width == 0:
+        raise UnreadableFileError(f"{file}: the download is empty")
+    check_header(table.columns, file)
+    if table.is_empty():
+        raise UnreadableFileError(f"{file}: the download has a header but no row below it")
+
+
+def _check(url_pattern: str, folder: Path) -> None:
+    if "{file}" not in url_pattern:
+        raise SourceError(
+            f"source {public_url(url_pattern)!r} lacks {{file}}; write e.g. https://host/stations/{{file}}"
+        )
+    if is_simulated(folder):
+        raise SourceError(
+            f"{folder} holds the simulated sample; real files must not join it: choose another folder or delete it"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be made: {error.strerror}; choose a folder that is writable") from error
+
+
+def _filesystem(url_pattern: str, timeout: float, given: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
+    options: dict[str, Any] = {}
+    if url_pattern.startswith(("http://", "https://")):
+        import aiohttp
+
+        options = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=timeout)}}
+    elif url_pattern.startswith("s3://"):
+        retries = {"max_attempts": 2}
+        options = {"config_kwargs": {"connect_timeout": timeout, "read_timeout": timeout, "retries": retries}}
+    try:
+        # A cached instance would answer from an old listing.
+        filesystem, _ = url_to_fs(url_pattern, skip_instance_cache=True, **(options | dict(given)))
+    except (ValueError, ImportError) as error:
+        raise SourceError(f"source {public_url(url_pattern)!r}: {error}; use https://, s3:// or a folder") from error
+    return filesystem
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    """Losing the state costs one download, so a file that cannot be read is no error."""
+    try:
+        state = json.loads((folder / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _reason(error: Exception) -> str:
+    # fsspec reports every HTTP failure as "file not found"; the cause below it says whether the server is down.
+    while isinstance(error.__cause__, Exception) and not isinstance(error, BadInputError):
+        error = error.__cause__
+    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
+
+
+def _fallback(path: Path) -> str:
+    return "the old file stays" if path.is_file() else "there is no old file"

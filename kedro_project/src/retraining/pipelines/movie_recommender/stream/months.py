@@ -1,0 +1,42 @@
+"""The month of a run: nothing dated on or after its cutoff is read, and never the unfinished month."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from retraining.pipelines.movie_recommender.recommender.errors import CutoffError
+
+
+def read_from(value: str | date) -> date:
+    """A day as parameters give it: a date, or text that begins with one."""
+    return date.fromisoformat(str(value)[:10])
+
+
+def next_month(day: date) -> date:
+    """First day of the month after."""
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def cutoff_after(newest: datetime, now: datetime) -> date:
+    """First day of the month after the newest event, or of the present month where that is earlier."""
+    return min(next_month(newest.date()), now.date().replace(day=1))
+
+
+def refuse_the_future(cutoff: date, now: datetime) -> date:
+    """The cutoff.
+
+    Raises:
+        CutoffError: it would admit the unfinished month.
+    """
+    latest = now.date().replace(day=1)
+    if cutoff > latest:
+        raise CutoffError(
+            f"cutoff {cutoff} is in the future: {latest} is the latest that leaves out the unfinished month"
+        )
+    return cutoff
+
+
+def month_before(cutoff: date) -> str:
+    """The last month that is read, as YYYY-MM."""
+    year, month = (cutoff.year, cutoff.month - 1) if cutoff.month > 1 else (cutoff.year - 1, 12)
+    return f"{year:04d}-{month:02d}"

@@ -1,1 +1,0 @@
-"""Kedro pipeline that any other may end with: register, decide, promote."""

@@ -1,1 +1,0 @@
-"""Kedro hooks and datasets that log to MLflow."""

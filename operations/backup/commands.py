@@ -1,0 +1,72 @@
+"""`make backup` and `make restore`: the state of a stack into one file, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from operations.backup.archive import Archive
+from operations.backup.place import Place, place_of_environment, place_of_running, place_of_stores
+from operations.backup.transfer import backup, restore
+from operations.locations import backup_file, var_folder
+from operations.native.errors import StackError
+from operations.native.stack import started_stores
+from tracked_kedro.cli.locks import NATIVE, is_held, only_one
+
+
+def make(target: Path | None) -> None:
+    """Back a stack up, while it works.
+
+    Args:
+        target: file to write; one named after the moment, under `<var>/backups`, by default.
+
+    Raises:
+        click.ClickException: the file is there already, or a store cannot be read.
+    """
+    file = (target or backup_file()).absolute()
+    if file.exists():
+        raise click.ClickException(f"{file} is there already; name another file with FILE=")
+    begin = time.monotonic()
+    try:
+        with _place(while_it_runs=True) as place:
+            click.echo(f"Backing up to {file} ...")
+            backup(place, file)
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - begin:.0f} s. It holds no secrets:")
+    click.echo("keep those elsewhere (secrets.json, or .env and its secrets): Airflow's connections need their key.")
+    click.echo(f"Bring it back with: make restore FILE={file}")
+
+
+def restore_from(file: Path, force: bool) -> None:
+    """Restore a stack from a file.
+
+    Raises:
+        click.ClickException: the file is damaged, the stack is running or not empty, or a store refuses.
+    """
+    click.echo(f"Verifying {file} ...")
+    archive = Archive.verified(file)
+    try:
+        with _place(while_it_runs=False) as place:
+            click.echo(f"Restoring the state of {archive.manifest['made']} ...")
+            restore(place, archive, force)
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("Restored. Start the stack (`make native` or `make up`); older databases are migrated at the start.")
+
+
+@contextlib.contextmanager
+def _place(while_it_runs: bool) -> Iterator[Place]:
+    """The stack that the environment names; else the native one, whose stores are started where they do not run."""
+    native = var_folder() / "native"
+    if place := place_of_environment():
+        yield place
+    elif while_it_runs and is_held(NATIVE):
+        yield place_of_running(native)
+    else:
+        with only_one(NATIVE, "stop it first (Ctrl-C)"), started_stores(native) as stores:
+            yield place_of_stores(stores)

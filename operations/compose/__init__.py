@@ -1,0 +1,1 @@
+"""The containers: secrets, start, upgrade, backup, pruning. Standard library only."""

@@ -1,0 +1,1 @@
+"""`make doctor`: what could be wrong, each with its remedy. Standard library only."""

@@ -1,0 +1,1 @@
+"""What services of the stack do once, inside their containers."""

@@ -1,0 +1,134 @@
+"""Airflow's services as processes: on Postgres, with FAB's login, task logs in S3 and tasks that know MLflow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from operations.native.errors import StackError
+from operations.native.health import airflow_is_ready
+from operations.native.mlflow_server import Mlflow
+from operations.native.object_store import ObjectStore
+from operations.native.ports import HOST, free_port
+from operations.native.postgres import Postgres
+from operations.native.redis import Redis
+from operations.native.secrets import Secrets
+
+USER = "admin"
+DATABASE = "airflow"
+# Logs of tasks are read from the store they are written to; no log server opens further ports.
+SERVICES: dict[str, list[str]] = {
+    "api-server": [],
+    "scheduler": ["--skip-serve-logs"],
+    "dag-processor": [],
+    "triggerer": ["--skip-serve-logs"],
+}
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """Airflow's services; tasks of the `prod` environment, which keeps data between tasks in S3.
+
+    Attributes:
+        redis: the broker of Celery workers; without one, the scheduler runs the tasks (LocalExecutor).
+    """
+
+    home: Path
+    secrets: Secrets
+    postgres: Postgres
+    data: ObjectStore
+    mlflow: Mlflow
+    port: int = field(default_factory=free_port)
+    redis: Redis | None = None
+
+    @property
+    def address(self) -> str:
+        """Where its pages and its API are."""
+        return f"http://{HOST}:{self.port}"
+
+    def commands(self) -> dict[str, list[str]]:
+        """The command of each service; the API server first, for the others report to it what they leave undone."""
+        return {name: [*_AIRFLOW, name, *options] for name, options in SERVICES.items()}
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """What the services need, secrets included: tasks inherit MLflow's and the data store's, no others' keys."""
+        return {
+            **inherited,
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__API__BASE_URL": self.address,
+            "AIRFLOW__API__HOST": HOST,
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__SECRET_KEY": self.secrets.airflow_api,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets.airflow_jwt,
+            "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.address}/execution/",
+            **self._executor(inherited),
+            "AIRFLOW__CORE__FERNET_KEY": self.secrets.airflow_fernet,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.postgres.url(DATABASE),
+            "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+            "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": f"s3://{self.data.bucket}/task-logs",
+            # No connection by name: the data key is in the environment, where boto3 looks for it.
+            "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "",
+            "KEDRO_ENV": "prod",
+            "RETRAINING_DATA": f"s3://{self.data.bucket}/runs",
+            **self.data.client_environment(),
+            **self.mlflow.client_environment(),
+        }
+
+    def _executor(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        if self.redis is None:
+            # One thread a task, so as many tasks as cores.
+            slots = inherited.get("AIRFLOW__CORE__PARALLELISM") or str(max(2, os.cpu_count() or 2))
+            return {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor", "AIRFLOW__CORE__PARALLELISM": slots}
+        return {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW__CELERY__BROKER_URL": self.redis.url()}
+
+    def worker(self, name: str, environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+        """Command and environment of a Celery worker that shares no folder with the others, as on another machine."""
+        command = [*_AIRFLOW, "celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", "1"]
+        own = self.home.parent / name
+        own.mkdir(parents=True, exist_ok=True)
+        places = {"AIRFLOW_HOME": str(own / "airflow"), "RETRAINING_VAR": str(own), "RETRAINING_WORKER": name}
+        # That it is ready is read from its log, which would not say so at a higher level.
+        heard = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+        return [*command, "--skip-serve-logs"], {**environment, **places, **heard}
+
+    def prepare(self, environment: Mapping[str, str], log: Path) -> None:
+        """Make or upgrade its tables, and its user where there is none; may be repeated.
+
+        Raises:
+            StackError: it failed; the message has the end of its log.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        _call(["db", "migrate"], environment, log)
+        names = ["--username", USER, "--firstname", "Admin", "--lastname", "User", "--email", f"{USER}@example.invalid"]
+        # Asked for twice. Through standard input: a command line can be read by everybody on the machine.
+        answer = f"{self.secrets.airflow_admin}\n" * 2
+        _call(["users", "create", "--role", "Admin", *names], environment, log, answer)
+
+    def answers(self) -> bool:
+        """Whether all its services are healthy."""
+        return airflow_is_ready(self.address)
+
+
+_AIRFLOW = [sys.executable, "-m", "airflow"]
+
+
+def _call(arguments: list[str], environment: Mapping[str, str], log: Path, answer: str = "") -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as output:
+        done = subprocess.run(
+            [*_AIRFLOW, *arguments],
+            env=environment,
+            input=answer.encode(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # without a terminal, passwords are read from standard input
+        )
+    if done.returncode:
+        last = "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-15:])
+        raise StackError(f"`airflow {' '.join(arguments[:2])}` failed. End of {log}:\n{last}")

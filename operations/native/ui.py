@@ -1,0 +1,131 @@
+"""`make ui`: Airflow's and MLflow's own web pages over this deployment's stores, on loopback, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from operations.locations import var_folder
+from operations.native.airflow import SERVICES, USER
+from operations.native.health import airflow_is_ready, body
+from operations.native.ports import HOST, wanted_port
+from operations.native.supervisor import Supervisor
+from tracked_kedro.cli.locks import UI, only_one
+
+# Where the buttons of Airflow's pages find MLflow's; known to the plugin under this name too.
+MLFLOW_UI = "RETRAINING_MLFLOW_UI"
+READY_WITHIN = 180.0  # seconds; a cold start on two busy cores takes half a minute
+
+
+def serve() -> int:
+    """Serve until a signal comes.
+
+    Returns:
+        Exit code: 0 after Ctrl-C or SIGTERM, 1 when a server ended by itself or did not answer.
+
+    Raises:
+        click.ClickException: the deployment is not prepared, or no port can be had.
+    """
+    if not os.environ.get("AIRFLOW_HOME"):
+        raise click.ClickException("AIRFLOW_HOME is not set; start with `make ui`, which sets the environment")
+    with only_one(UI, "open the addresses that it has printed"):
+        return _serve()
+
+
+def _serve() -> int:
+    airflow, password = _airflow(), _password(Path(os.environ["AIRFLOW_HOME"]))
+    mlflow, mlflow_command = _mlflow()
+    commands = {
+        **{part: [sys.executable, "-m", "airflow", part, *options] for part, options in SERVICES.items()},
+        **mlflow_command,
+    }
+    click.echo("Starting Airflow and MLflow ...")
+    environment = {MLFLOW_UI: mlflow, **os.environ, **_airflow_settings(airflow)}
+    with Supervisor(commands, environment, var_folder() / "logs") as servers:
+        ready = {"Airflow": lambda: airflow_is_ready(airflow), "MLflow": lambda: bool(body(f"{mlflow}/health"))}
+        problem = _wait(servers, ready)
+        if problem is None and not servers.stopping:
+            click.echo(f"\n  Airflow  {airflow}   user {USER}, password {password}")
+            # MLflow opens with its pages on language models; this is the list of experiments.
+            click.echo(f"  MLflow   {mlflow}/#/experiments?workflowType=machine_learning\n")
+            click.echo(f"Ready. Ctrl-C ends both; their logs are in {var_folder() / 'logs'}")
+        while problem is None and not servers.stopping:
+            time.sleep(0.3)
+            problem = servers.ended()
+        click.echo("Stopping ...")
+    if problem:
+        click.echo(problem, err=True)
+        return 1
+    click.echo("Airflow and MLflow have ended.")
+    return 0
+
+
+def _airflow() -> str:
+    return f"http://{HOST}:{wanted_port('AIRFLOW_PORT', 8080)}"
+
+
+def _airflow_settings(address: str) -> dict[str, str]:
+    # Secret keys are Airflow's own: generated into airflow.cfg (mode 0600) when the deployment was prepared.
+    return {
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": address.rpartition(":")[2],
+        "AIRFLOW__API__BASE_URL": address,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "2",  # SQLite takes one writer at a time
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(Path(os.environ["AIRFLOW_HOME"]) / PASSWORDS),
+    }
+
+
+def _mlflow() -> tuple[str, dict[str, list[str]]]:
+    """Address of MLflow's pages, and the command that serves them unless a tracking server does already."""
+    store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{var_folder() / 'mlflow' / 'mlflow.db'}"
+    if store.startswith(("http://", "https://")):
+        return store.rstrip("/"), {}
+    port = wanted_port("MLFLOW_PORT", 5050)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    # The folder itself, not the server's proxy for it: runs are logged without a server, into the same folder.
+    command += ["--backend-store-uri", store, "--no-serve-artifacts"]
+    command += ["--default-artifact-root", (var_folder() / "mlflow" / "artifacts").as_uri()]
+    return f"http://{HOST}:{port}", {"mlflow": command}
+
+
+PASSWORDS = "passwords.json"
+
+
+def _password(home: Path) -> str:
+    """The user's password: generated once a deployment, kept where only its owner can read it."""
+    file = home / PASSWORDS
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({USER: secrets.token_urlsafe(12)}))
+    try:
+        return json.loads(file.read_text())[USER]
+    except (ValueError, KeyError, TypeError) as error:
+        raise click.ClickException(
+            f"{file} holds no password of {USER!r}; remove the file, and a new one is made"
+        ) from error
+
+
+def _wait(servers: Supervisor, ready: dict[str, Callable[[], bool]]) -> str | None:
+    """Wait until all are ready; what went wrong, None where nothing did."""
+    deadline = time.monotonic() + READY_WITHIN
+    waiting = dict(ready)
+    while waiting and not servers.stopping:
+        if problem := servers.ended():
+            return problem
+        if time.monotonic() > deadline:
+            return f"{' and '.join(waiting)} did not answer within {READY_WITHIN:.0f} s; see {var_folder() / 'logs'}"
+        time.sleep(0.3)
+        waiting = {name: answers for name, answers in waiting.items() if not answers()}
+    return None

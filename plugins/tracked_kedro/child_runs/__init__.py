@@ -1,0 +1,1 @@
+"""One child run per key of a mapped namespace, found again and never duplicated."""

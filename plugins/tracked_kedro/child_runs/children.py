@@ -1,0 +1,96 @@
+"""Child runs: one per key of a mapped namespace, nested under the parent run, found again by tag and never duplicated.
+
+Requests are counted, for a fleet makes them by the ten thousand: one to create a run, one to end it, and none to find
+out where its artifacts go (`tests/integration/test_requests.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.entities import Run, RunInfo, RunStatus
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.time import get_current_time_millis
+
+from tracked_kedro.paging import PAGE, paged
+
+# The key; `series` since the first release, and so in all stores.
+KEY_TAG = "series"
+FINGERPRINT_TAG = "fingerprint"
+FAILURE_TAG = "failure"
+# Which machine, or which Celery worker of one, has made the child: told by RETRAINING_WORKER, else by the host's name.
+WORKER_TAG = "worker"
+
+
+@dataclass(frozen=True)
+class ChildRuns:
+    """The child runs of one parent."""
+
+    client: MlflowClient
+    parent: Run
+
+    def find(self, finished: Sequence[str]) -> dict[str, Run]:
+        """Children by key: the unfinished ones, and of the finished ones those with these run ids.
+
+        Not all of them: every task of a fleet asks, and each would be told about the whole fleet.
+        """
+        found = self._search("attributes.status != 'FINISHED'")
+        for start in range(0, len(finished), PAGE):
+            ids = ", ".join(f"'{run_id}'" for run_id in finished[start : start + PAGE])
+            found += self._search(f"attributes.run_id IN ({ids})")
+        return self._by_key(found)
+
+    def find_all(self) -> dict[str, Run]:
+        """All children by key, a request a thousand."""
+        return self._by_key(self._search())
+
+    def _search(self, condition: str | None = None) -> list[Run]:
+        query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent.info.run_id}'"
+        query += f" AND {condition}" if condition else ""
+        return list(paged(self.client.search_runs, [self.parent.info.experiment_id], query))
+
+    def _by_key(self, runs: list[Run]) -> dict[str, Run]:
+        # The newest where a crash left two.
+        runs.sort(key=lambda run: run.info.start_time)
+        return {run.data.tags[KEY_TAG]: run for run in runs if KEY_TAG in run.data.tags}
+
+    def open(self, key: str, label: str, fingerprint: str, earlier: Run | None) -> RunInfo:
+        """The child to log to: the earlier one when it is about the same work, else a new one.
+
+        A child made from other data, parameters or code is deleted: its parameters cannot be changed.
+        """
+        if earlier is not None:
+            if earlier.data.tags.get(FINGERPRINT_TAG) == fingerprint:
+                self._set_status(earlier.info.run_id, "RUNNING")
+                if FAILURE_TAG in earlier.data.tags:
+                    self.client.delete_tag(earlier.info.run_id, FAILURE_TAG)
+                return earlier.info
+            self.client.delete_run(earlier.info.run_id)
+        tags = {
+            MLFLOW_PARENT_RUN_ID: self.parent.info.run_id,
+            MLFLOW_RUN_NAME: label,
+            KEY_TAG: key,
+            FINGERPRINT_TAG: fingerprint,
+            WORKER_TAG: os.environ.get("RETRAINING_WORKER") or platform.node(),
+        }
+        return self.client.create_run(self.parent.info.experiment_id, tags=tags, run_name=label).info
+
+    def upload(self, child: RunInfo, folder: Path) -> None:
+        """Store the files of a folder: one request each through a tracking server."""
+        # The client's own log_artifacts would ask the server for the address that `child` holds.
+        get_artifact_repository(child.artifact_uri, tracking_uri=self.client.tracking_uri).log_artifacts(str(folder))
+
+    def end(self, child: RunInfo, status: str) -> None:
+        """Give a child its final status."""
+        self._set_status(child.run_id, status, get_current_time_millis())
+
+    def _set_status(self, run_id: str, status: str, end_time: int | None = None) -> None:
+        # The store's own call: the client's update_run and set_terminated read the run before they write it.
+        store = self.client._tracking_client.store
+        store.update_run_info(run_id, RunStatus.from_string(status), end_time, None)

@@ -1,0 +1,1 @@
+"""What a person asks of runs and versions: `python -m tracked_kedro`."""

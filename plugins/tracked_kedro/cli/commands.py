@@ -1,0 +1,146 @@
+"""The commands of this library; each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from tracked_kedro.kedro_side.locations import project_path
+
+
+@click.group()
+def commands() -> None:
+    """Kedro pipelines as Airflow DAGs, tracked in MLflow."""
+    # Libraries warn each other about things that the person at this terminal cannot change.
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+    logging.getLogger("py.warnings").propagate = False
+
+
+@click.group()
+def kedro_commands() -> None:
+    """Commands of the package tracked-kedro, for `kedro`."""
+
+
+kedro_commands.add_command(commands, "tracked")
+
+
+_SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Parameter of the run; repeatable.")
+_VARIABLES = click.option(
+    "--variable",
+    "variables",
+    multiple=True,
+    metavar="NAME",
+    help="Environment variable that holds what a person gave to make; the DAG's block says which it takes.",
+)
+
+
+@commands.command()
+@click.option("--dag", required=True, help="DAG to run.")
+@_SET
+@_VARIABLES
+def retrain(dag: str, settings: tuple[str, ...], variables: tuple[str, ...]) -> None:
+    """Run a DAG once with `airflow dags test` and print its result."""
+    from tracked_kedro.cli.retrain import run
+
+    raise SystemExit(run(project_path(), dag, settings, variables))
+
+
+@commands.command()
+@click.option("--pipeline", required=True, help="Pipeline to run.")
+@click.option("--months", default=3, show_default=True, type=click.IntRange(1, 120), help="How many months.")
+@_SET
+@_VARIABLES
+def replay(pipeline: str, months: int, settings: tuple[str, ...], variables: tuple[str, ...]) -> None:
+    """Retrain consecutive months, one after the other, without Airflow."""
+    from tracked_kedro.cli.replay import replay as run
+
+    raise SystemExit(run(project_path(), pipeline, months, settings, variables))
+
+
+@commands.command()
+@click.option("--run", required=True, help="Id of a finished parent run.")
+@click.option("--force", is_flag=True, help="Also where its code had uncommitted changes.")
+def reproduce(run: str, force: bool) -> None:
+    """Run a past run again beside the present, and tell the first difference."""
+    from tracked_kedro.cli.reproduce import compare
+
+    raise SystemExit(compare(run, force))
+
+
+@commands.command()
+@click.option("--model", required=True, metavar="NAME[/VERSION]", help="What to serve.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5001, show_default=True, help="Port to listen on.")
+@click.option("--wait", is_flag=True, help="Without a version, answer 503 until there is one.")
+def serve(model: str, host: str, port: int, wait: bool) -> None:
+    """Serve a registered model's champion, or one version of it, with MLflow's scorer."""
+    from tracked_kedro.cli.serve import serve as run
+
+    run(model, host, port, wait)
+
+
+@commands.command()
+@click.option("--model", required=True, help="Registered model.")
+@click.option("--to", type=int, help="Version to make champion; the previous champion by default.")
+@click.option("--why", default="", help="Kept with the version and in the history.")
+def rollback(model: str, to: int | None, why: str) -> None:
+    """Make an earlier version champion again."""
+    from tracked_kedro.cli.models import rollback as run
+
+    run(model, to, why)
+
+
+@commands.command()
+@click.option("--model", required=True, help="Registered model.")
+def models(model: str) -> None:
+    """Show a registered model's versions, aliases and history."""
+    from tracked_kedro.cli.models import show
+
+    show(model)
+
+
+@commands.command()
+def reconcile() -> None:
+    """End MLflow runs that were left open by a DAG run that is over or gone."""
+    from tracked_kedro.cli.reconcile import run
+
+    raise SystemExit(run())
+
+
+@commands.command("render-dags")
+@click.option("--target", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
+def render_dags(target: Path) -> None:
+    """Render one DAG file per block of airflow.yml."""
+    from tracked_kedro.rendering.render import render
+
+    for path in render(project_path(), target):
+        click.echo(f"made {path}")
+
+
+@commands.command("new-pipeline")
+@click.argument("name", default="")
+def new_pipeline(name: str) -> None:
+    """Scaffold a pipeline, its configuration and a first test."""
+    from tracked_kedro.rendering.scaffold import new_pipeline as make
+
+    project = project_path()
+    for path in make(project, name):
+        click.echo(f"made {path.relative_to(project.parent)}")
+    click.echo(f"\nIt runs as it is: make dags && make retrain DAG={name}")
+    click.echo("Then put your data and model into nodes.py; docs/bring-your-own.md goes on to promotion and serving.")
+    click.echo(f"To take it away again: make delete-pipeline NAME={name}")
+
+
+@commands.command("delete-pipeline")
+@click.argument("name", default="")
+def delete_pipeline(name: str) -> None:
+    """Delete a pipeline's three folders: code, configuration, tests."""
+    from tracked_kedro.rendering.scaffold import delete_pipeline as delete
+
+    project = project_path()
+    for path in delete(project, name):
+        click.echo(f"removed {path.relative_to(project.parent)}")
+    click.echo("Its runs and registered models stay on the tracking server. `make dags` takes its DAG away.")

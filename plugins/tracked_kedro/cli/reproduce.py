@@ -1,0 +1,60 @@
+"""`make reproduce RUN=<parent run id>`: a past run again, beside the present, and whether the same comes out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from tracked_kedro.cli.reproduction import CannotReproduceError, Recipe, differences
+from tracked_kedro.kedro_side.locations import var_folder
+from tracked_kedro.kedro_side.raw_inputs import RawInputError
+
+
+def compare(run_id: str, force: bool) -> int:
+    """Run a past run again in a temporary folder and tell the first difference.
+
+    Args:
+        run_id: a finished parent run of the tracking store.
+        force: also where its code had changes that no commit holds.
+
+    Returns:
+        Exit code: 0 where everything is equal, 1 at a difference.
+
+    Raises:
+        click.ClickException: the run is unknown or cannot be run again.
+    """
+    log = var_folder() / "logs" / f"reproduce-{run_id}.log"
+    client = MlflowClient()
+    begin = time.monotonic()
+    try:
+        run = client.get_run(run_id)
+        recipe = Recipe.of(run)
+        if recipe.dirty and not force:
+            raise CannotReproduceError(
+                f"its code was {recipe.commit} with changes that were not committed; FORCE=1 tries without them"
+            )
+        click.echo(f"Running {run.info.run_name} again: commit {recipe.commit[:12]}, {len(recipe.files)} raw files ...")
+        with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
+            repeated = recipe.run_again(Path(folder), log)
+            again = _parent(repeated)
+            found = list(differences(client, run, repeated, again))
+    except (CannotReproduceError, RawInputError) as error:
+        raise click.ClickException(f"Run {run_id} cannot be reproduced: {error}") from error
+    except MlflowException as error:
+        raise click.ClickException(f"Run {run_id}: {str(error).splitlines()[0]}") from error
+    click.echo(f"Log of the repetition, {time.monotonic() - begin:.0f} s: {log}")
+    if found:
+        click.echo(f"reproduce: {found[0]} ({len(found)} differences)")
+        return 1
+    click.echo("reproduce: equal")
+    return 0
+
+
+def _parent(client: MlflowClient):
+    runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    return next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)

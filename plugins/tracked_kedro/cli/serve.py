@@ -1,0 +1,52 @@
+"""`make serve`: a registered model's champion, or one version of it, over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import partial
+
+import click
+
+from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
+from tracked_kedro.serving.server import NoVersionError, Scorer
+
+
+def serve(reference: str, host: str, port: int, wait: bool) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        reference: a model's champion or a version, see `promotion.registry.parse_reference`.
+        host: address to listen on.
+        port: and port.
+        wait: answer 503 until there is a version, instead of ending with an error.
+
+    Raises:
+        click.ClickException: the reference names no version.
+    """
+    import uvicorn
+
+    # A store that others can write to must not hand us code in a pickle.
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    try:
+        model, version = parse_reference(reference)
+    except RegistryError as error:
+        raise click.ClickException(str(error)) from error
+    scorer = Scorer(model, version, partial(_number, Registry(model)))
+    try:
+        click.echo(f"{model} version {scorer.refresh()} is loaded.")
+    except NoVersionError as error:
+        if not wait:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{error}. Waiting for it.")
+    click.echo(f"Serving {reference} at http://{host}:{port}/invocations (and /ping); Ctrl-C ends it.")
+    follow = contextlib.nullcontext() if version.isdecimal() else scorer.following()
+    with follow:
+        uvicorn.run(scorer, host=host, port=port, log_level="warning", lifespan="off")
+
+
+def _number(registry: Registry, reference: str) -> int:
+    try:
+        return int(registry.version(reference).version)
+    except RegistryError as error:
+        raise NoVersionError(str(error)) from error

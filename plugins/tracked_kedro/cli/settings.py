@@ -1,0 +1,122 @@
+"""Settings of a DAG run given as NAME=VALUE: read, checked before work starts, completed by a cutoff."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.io import DatasetError
+from omegaconf import OmegaConf
+
+from tracked_kedro.rendering.completion import dag_blocks
+
+
+def dag_settings(project: Path, dag: str, texts: Sequence[str], variables: Sequence[str] = ()) -> dict[str, Any]:
+    """The `conf` of a DAG run.
+
+    Args:
+        project: folder of the Kedro project.
+        dag: id of the DAG.
+        texts: parameters of the DAG run as NAME=VALUE.
+        variables: names of environment variables that a person gave to make, see `from_make`.
+
+    Raises:
+        click.ClickException: naming the DAG, parameter or value that cannot be used, and what is allowed.
+    """
+    blocks = dag_blocks(project)
+    if dag not in blocks:
+        raise click.ClickException(f"There is no DAG {dag!r}; known are {', '.join(sorted(blocks))}")
+    texts = [*from_make(dag, blocks[dag], variables, os.environ), *texts]
+    conf = dict(_setting(text, blocks[dag]["params"]) for text in texts)
+    runtime_params = {**kedro_parameters(blocks[dag], conf), "use_mlflow": False, "run_key": "cutoff"}
+    cutoff_pipeline = f"{dag}.cutoff"
+    # What goes wrong is said once, below.
+    for name in ("kedro", "kedro.runner", "retraining"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        with KedroSession.create(
+            project_path=project,
+            runtime_params=runtime_params,
+            save_on_close=False,
+        ) as session:
+            if cutoff_pipeline not in pipelines:
+                session.load_context()  # type: ignore[attr-defined]  # checks the parameters
+            else:
+                outputs = session.run(pipeline_names=[cutoff_pipeline])  # type: ignore[call-arg]
+                [cutoff] = [dataset.load() for name, dataset in outputs.items() if name.endswith("_cutoff")]
+                if "cutoff" not in conf:
+                    click.echo(
+                        f"Cutoff {cutoff}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)"
+                    )
+                conf["cutoff"] = cutoff
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    except DatasetError as error:
+        # What a dataset finds wrong with its input comes wrapped, by the dataset and by the catalog.
+        cause: BaseException | None = error
+        while isinstance(cause, DatasetError):
+            cause = cause.__cause__
+        if not isinstance(cause, ValueError):
+            raise
+        raise click.ClickException(str(cause)) from error
+    return conf
+
+
+def from_make(dag: str, block: Mapping[str, Any], given: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """What a person gave to make, as parameters of the DAG run (NAME=VALUE).
+
+    The block's `make` maps a variable to the parameter that it sets, or to {parameter, path: true} where a relative
+    path starts at the folder that make was called in.
+
+    Args:
+        dag: id of the DAG.
+        block: its block of airflow.yml.
+        given: names of the variables on make's command line; their values, and those of other variables that the block
+            takes, stand in the environment.
+        environment: of this process.
+
+    Raises:
+        click.ClickException: the DAG takes no such variable.
+    """
+    takes = block.get("make") or {}
+    if unknown := [name for name in given if name not in takes]:
+        close = get_close_matches(unknown[0], takes, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        known = ", ".join(takes) or "no variable of its own"
+        raise click.ClickException(f"{dag} takes no {unknown[0]}; it takes {known} (and DAG=, VAR=){hint}")
+    found = []
+    for name, target in takes.items():
+        value = environment.get(name, "")
+        if not value:
+            continue
+        parameter, is_path = (target, False) if isinstance(target, str) else (target["parameter"], target.get("path"))
+        found.append(f"{parameter}={Path(value).absolute() if is_path and '://' not in value else value}")
+    return found
+
+
+def kedro_parameters(block: dict[str, Any], conf: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a DAG run under their Kedro names, nested, as a Kedro session takes them."""
+    parameters = OmegaConf.create({})
+    for name in conf.keys() & block["kedro_parameters"].keys():
+        OmegaConf.update(parameters, block["kedro_parameters"][name], conf[name])
+    return cast("dict[str, Any]", OmegaConf.to_container(parameters))
+
+
+def _setting(text: str, specs: dict[str, Any]) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or name not in specs:
+        raise click.ClickException(f"{text!r} is not NAME=VALUE with a NAME among {', '.join(specs)}")
+    if specs[name].get("type") == "array":
+        return name, [part.strip() for part in value.split(",") if part.strip()]
+    with contextlib.suppress(json.JSONDecodeError):
+        return name, json.loads(value)
+    return name, value

@@ -1,0 +1,1 @@
+"""What a generated DAG file calls: tasks, retries, executors, approval, alerts."""

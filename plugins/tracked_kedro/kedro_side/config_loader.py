@@ -1,0 +1,87 @@
+"""Kedro's configuration loader with what these rails add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+
+from tracked_kedro.kedro_side.locations import RESOLVERS
+
+#: From the blocks of `airflow.yml` and the runtime parameters to catalog entries.
+Entries = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+_PATTERNS = {
+    "globals": ["globals.yml", "*/globals.yml"],
+    "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
+    "airflow": ["airflow*", "airflow/**", "**/airflow*"],
+}
+
+
+class SharedKeyError(ValueError):
+    """Two configuration files define one key; which of them holds would be a matter of chance."""
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """An OmegaConfigLoader that knows `airflow.yml` and `mlflow.yml`, in a folder per pipeline too.
+
+    * A key that two files of one environment define is refused, one with a leading underscore too: Kedro merges files
+      before it resolves them, in the order of a set, so that one file's value would hold for both.
+    * Where the catalog lacks entries that blocks of `airflow.yml` ask for, they are added.
+
+    Args:
+        more_entries: makes those entries.
+        custom_resolvers: besides the library's.
+        config_patterns: besides Kedro's and the library's.
+        options: OmegaConfigLoader's.
+    """
+
+    def __init__(
+        self,
+        conf_source: str,
+        *,
+        more_entries: Entries | None = None,
+        custom_resolvers: Mapping[str, Callable[..., Any]] | None = None,
+        config_patterns: Mapping[str, list[str]] | None = None,
+        **options: Any,
+    ) -> None:
+        self._more_entries = more_entries
+        super().__init__(
+            conf_source,
+            custom_resolvers={**RESOLVERS, **(custom_resolvers or {})},
+            config_patterns={**_PATTERNS, **(config_patterns or {})},
+            merge_strategy={"parameters": "soft", **(options.pop("merge_strategy", None) or {})},
+            **options,
+        )
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Configuration of a kind (`catalog`, `parameters`, `airflow`, …), resolved.
+
+        Raises:
+            SharedKeyError: two files define one key.
+        """
+        found = super().__getitem__(key)
+        if key == "airflow":
+            self[key] = found  # asked for by every catalog, and the same each time
+        if key != "catalog" or self._more_entries is None:
+            return found
+        return {**self._more_entries(self["airflow"], self.runtime_params or {}), **found}
+
+    def _check_duplicates(self, key: str, config_per_file: dict[Path, Any]) -> None:
+        owners: dict[str, Path] = {}
+        for path in sorted(config_per_file):
+            for name in config_per_file[path] or {}:
+                if str(name) in owners and key != "parameters":
+                    first, second = (self._shown(one) for one in (owners[str(name)], path))
+                    raise SharedKeyError(
+                        f"{first} and {second} both define {name}; each file needs keys of its own: rename one, "
+                        "or write its value where it is used"
+                    )
+                owners[str(name)] = path
+        super()._check_duplicates(key, config_per_file)
+
+    def _shown(self, path: Path) -> str:
+        conf = Path(self.conf_source)
+        return f"{conf.name}/{path.relative_to(conf)}" if path.is_relative_to(conf) else path.name

@@ -1,0 +1,166 @@
+"""Life of the one parent MLflow run of a DAG run: opened, joined, closed. Every step may be repeated."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from tracked_kedro.names import (
+    DAG_ID_TAG,
+    DAG_RUN_ID_TAG,
+    DAG_RUN_URL_TAG,
+    END_REASON_TAG,
+    ERROR_TAGS,
+    FAILED_TASKS_TAG,
+    NOTE_TAG,
+    PROCESS_TAG,
+    PROMOTION_TAG,
+)
+from tracked_kedro.paging import paged
+from tracked_kedro.parent_run.environment import variable
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+_EXPERIMENT = "MLFLOW_EXPERIMENT_ID"
+
+# A call that raced with ours shows its run within this time.
+_SETTLE_SECONDS = 0.5
+
+
+def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tags: Mapping[str, str]) -> str:
+    """Find or create the parent run of a DAG run and mark it RUNNING.
+
+    A run is found by its tags first, so that a repeated or retried call makes no second one; calls that race
+    settle on the oldest run, and each deletes its own where that is another.
+
+    Returns:
+        Id of the parent run.
+    """
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    found = _parents(client, experiment_id, dag_id, dag_run_id)
+    if not found:
+        identity = {DAG_ID_TAG: dag_id, DAG_RUN_ID_TAG: dag_run_id}
+        created = client.create_run(experiment_id, run_name=name, tags={**tags, **identity})
+        # MLflow has no "create unless it exists": a run may begin earlier than ours and yet become visible later.
+        time.sleep(_SETTLE_SECONDS)
+        found = _parents(client, experiment_id, dag_id, dag_run_id) or [created]
+        if found[0].info.run_id != created.info.run_id:
+            client.delete_run(created.info.run_id)
+    run = found[0]
+    if run.info.status != "RUNNING":
+        client.update_run(run.info.run_id, status="RUNNING")
+    # Of a DAG run that is done again: what it runs in may be another process, and why it was ended is past.
+    for key, value in tags.items():
+        if run.data.tags.get(key) != value:
+            client.set_tag(run.info.run_id, key, value)
+    for key in {PROCESS_TAG, END_REASON_TAG} & (run.data.tags.keys() - tags.keys()):
+        client.delete_tag(run.info.run_id, key)
+    return run.info.run_id
+
+
+def _parents(client, experiment_id: str, dag_id: str, dag_run_id: str):
+    query = f"tags.`{DAG_ID_TAG}` = '{dag_id}' AND tags.`{DAG_RUN_ID_TAG}` = '{dag_run_id}'"
+    order = ["attributes.start_time ASC", "attributes.run_id ASC"]
+    return list(paged(client.search_runs, [experiment_id], query, order_by=order))
+
+
+def close_parent(run_id: str, failed_tasks: Sequence[str] = (), not_promoted: str | None = None) -> None:
+    """Give the parent its final status: FAILED where tasks failed, naming them in a tag, else FINISHED.
+
+    The reason of a failure that a retry has mended is taken away. Children that are still open become FAILED in either
+    case: nobody finished them.
+
+    Args:
+        run_id: the parent.
+        failed_tasks: names of the tasks that failed.
+        not_promoted: why the task between `decide` and `promote` said no, where it did.
+    """
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    run = client.get_run(run_id)
+    _end_children(client, run, "FAILED")
+    _link_to_airflow(client, run)
+    if not_promoted:
+        client.set_tag(run_id, PROMOTION_TAG, f"not promoted: {not_promoted}")
+    if failed_tasks:
+        client.set_tag(run_id, FAILED_TASKS_TAG, ", ".join(failed_tasks))
+    else:
+        for key in {FAILED_TASKS_TAG, *ERROR_TAGS} & run.data.tags.keys():
+            client.delete_tag(run_id, key)
+    client.set_terminated(run_id, "FAILED" if failed_tasks else "FINISHED")
+
+
+def abandon_parent(run_id: str, status: str, reason: str) -> bool:
+    """End a parent whose close task will not run, unless it has ended meanwhile; its open children become KILLED.
+
+    Args:
+        run_id: the parent.
+        status: FAILED or KILLED.
+        reason: kept in a tag.
+
+    Returns:
+        Whether the parent was still open.
+    """
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    # Read anew: the close task may have been faster.
+    run = client.get_run(run_id)
+    if run.info.status != "RUNNING":
+        return False
+    _end_children(client, run, "KILLED")
+    _link_to_airflow(client, run)
+    client.set_tag(run_id, END_REASON_TAG, reason)
+    client.set_terminated(run_id, status)
+    return True
+
+
+def _end_children(client, parent, status: str) -> None:
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'RUNNING'"
+    # Until there is none: a task that still works may open one meanwhile.
+    while children := list(paged(client.search_runs, [parent.info.experiment_id], query)):
+        for child in children:
+            log.warning("Child run %s was left open and is now %s", child.info.run_id, status)
+            client.set_terminated(child.info.run_id, status)
+
+
+def _link_to_airflow(client, run) -> None:
+    """Add the DAG run's page to the description; at the end, since the pipeline may write one of its own."""
+    url, note = run.data.tags.get(DAG_RUN_URL_TAG), run.data.tags.get(NOTE_TAG, "")
+    if url and url not in note:
+        client.set_tag(run.info.run_id, NOTE_TAG, f"{note}\n\n[This DAG run in Airflow]({url})".strip())
+
+
+def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
+    """Call `work` with the parent as MLflow's active run, and leave it RUNNING.
+
+    The active run is a matter of the thread: when this one ends nothing leaks into the next task of the
+    process, and MLflow's exit hook finds nothing to end. Without an id, `work` runs untracked.
+    """
+    outcome: Future[Result] = Future()
+
+    def resumed() -> None:
+        try:
+            if run_id is None:
+                outcome.set_result(work())
+                return
+            import mlflow
+
+            # A run that a node nests in the parent would otherwise go into MLflow's experiment "Default".
+            with variable(_EXPERIMENT, mlflow.start_run(run_id=run_id).info.experiment_id):
+                outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            outcome.set_exception(error)
+
+    # A daemon, and no executor that is waited for: the task's time-out, a signal to the main thread, must end it.
+    threading.Thread(target=resumed, name="kedro", daemon=True).start()
+    return outcome.result()

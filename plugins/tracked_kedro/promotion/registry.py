@@ -1,0 +1,206 @@
+"""Versions of a registered model and the aliases that say which one is served.
+
+Aliases: `challenger` is the newest version, `champion` the one that is served, `previous` the champion before it.
+Each move of `champion` is written into the registered model's tags, one tag an event, so that the history outlives
+the aliases.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.tracking import MlflowClient
+
+from tracked_kedro.promotion.rules import REFERENCE
+
+log = logging.getLogger(__name__)
+
+CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+DIGEST_TAG = "digest"
+RUN_TAG = "parent_run_id"
+_EVENT = "champion."
+_TAG_LENGTH = 4000
+
+
+class RegistryError(ValueError):
+    """An alias cannot be moved as asked; nothing was changed. The message says what to do instead."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One move of the alias `champion`; `replaced` is None for the first champion."""
+
+    at: str
+    version: int
+    replaced: int | None
+    action: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """One registered model of the tracking server that MLflow is set to."""
+
+    model: str
+    client: MlflowClient = field(default_factory=MlflowClient)
+
+    def known(self) -> RegisteredModel | None:
+        """The registered model with its aliases and history; None before its first version. One request."""
+        try:
+            return self.client.get_registered_model(self.model)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return None
+            raise
+
+    def aliases(self) -> dict[str, int]:
+        """Version by alias."""
+        known = self.known()
+        return {alias: int(version) for alias, version in known.aliases.items()} if known else {}
+
+    def version(self, reference: str | int) -> ModelVersion:
+        """A version by its number or by an alias.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        text = str(reference)
+        try:
+            if text.isdecimal():
+                return self.client.get_model_version(self.model, text)
+            return self.client.get_model_version_by_alias(self.model, text)
+        except MlflowException as error:
+            aliases = self.aliases()
+            has = ", ".join(f"{alias} (version {number})" for alias, number in sorted(aliases.items())) or "no version"
+            remedy = "" if aliases else "; `make retrain` registers one"
+            raise RegistryError(f"{self.model} has no {_words(text)}; it has {has}{remedy}") from error
+
+    def of_run(self, run_id: str) -> list[ModelVersion]:
+        """Versions that a parent run has registered, the newest first."""
+        found = self.client.search_model_versions(f"name = '{self.model}' AND run_id = '{run_id}'")
+        return sorted(found, key=lambda version: int(version.version), reverse=True)
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, the newest first."""
+        found = self.client.search_model_versions(f"name = '{self.model}'")
+        return sorted(found, key=lambda version: int(version.version), reverse=True)
+
+    def champions(self) -> list[int]:
+        """Numbers of all versions that ever were champion, in order."""
+        return sorted({event.version for event in self.history()})
+
+    def history(self) -> list[Event]:
+        """Every move of `champion`, the oldest first."""
+        known = self.known()
+        tags = known.tags if known else {}
+        return [Event(**json.loads(text)) for name, text in sorted(tags.items()) if name.startswith(_EVENT)]
+
+    def register(self, source: str, run_id: str, digest: str, tags: Mapping[str, str]) -> int:
+        """Make a version of files that are complete, and let `challenger` name it.
+
+        The same files of the same run are registered once, however often this is called.
+
+        Args:
+            source: address of the model's folder.
+            run_id: the parent run that made it.
+            digest: hash of the files.
+            tags: of the version.
+        """
+        same = [version for version in self.of_run(run_id) if version.tags.get(DIGEST_TAG) == digest]
+        if same:
+            number = int(same[0].version)
+        else:
+            try:
+                self.client.create_registered_model(self.model)
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                    raise
+            own = {RUN_TAG: run_id, DIGEST_TAG: digest, **tags}
+            own = {key: value[:_TAG_LENGTH] for key, value in own.items()}
+            number = int(self.client.create_model_version(self.model, source, run_id, tags=own).version)
+            log.info("Registered %s version %d", self.model, number)
+        self.client.set_registered_model_alias(self.model, CHALLENGER, str(number))
+        return number
+
+    def promote(self, number: int, expected: int | None, by: str, why: str) -> bool:
+        """Make a version champion and keep the old champion as `previous`; False where it is champion already.
+
+        Args:
+            number: the version.
+            expected: the champion it was judged against.
+            by: who promotes it.
+            why: the reason, for the version's tags and the history.
+
+        Raises:
+            RegistryError: another version has become champion meanwhile.
+        """
+        current = self.aliases().get(CHAMPION)
+        if current == number:
+            return False
+        if current != expected:
+            raise RegistryError(
+                f"{self.model} version {number} was judged against champion {expected or 'none'}, and the champion is "
+                f"{current or 'none'} by now; run the month again, or decide by hand: make rollback TO={number}"
+            )
+        self._move(number, current, "promoted", by, why)
+        return True
+
+    def rollback(self, to: int | None, by: str, why: str) -> tuple[int | None, int]:
+        """Make `previous` champion again, or by hand any version that is named.
+
+        Returns:
+            The champion before, None where there was none, and the champion now.
+
+        Raises:
+            RegistryError: there is no such version, or it is the champion.
+        """
+        aliases = self.aliases()
+        current, target = aliases.get(CHAMPION), to if to is not None else aliases.get(PREVIOUS)
+        if target is None and current is None:
+            raise RegistryError(f"{self.model} has no champion, so that there is nothing to roll back")
+        if target is None:
+            raise RegistryError(f"{self.model} has no previous champion; name a version with TO=<version>")
+        if target == current:
+            raise RegistryError(f"{self.model} version {target} is the champion already")
+        self.version(target)
+        self._move(target, current, "rolled back", by, why)
+        return current, target
+
+    def _move(self, number: int, current: int | None, action: str, by: str, why: str) -> None:
+        # Facts first, `champion` last: whoever is interrupted in between leaves the old champion served.
+        now = datetime.now(UTC)
+        event = Event(now.isoformat(timespec="milliseconds"), number, current, action, by, why[:_TAG_LENGTH])
+        facts = {"promoted_at": event.at, "promoted_by": by, "promoted_because": event.why}
+        for key, value in facts.items():
+            self.client.set_model_version_tag(self.model, str(number), key, value)
+        name = f"{_EVENT}{now:%Y%m%dT%H%M%S.%fZ}"
+        self.client.set_registered_model_tag(self.model, name, json.dumps(asdict(event), ensure_ascii=False))
+        if current is not None:
+            self.client.set_registered_model_alias(self.model, PREVIOUS, str(current))
+        self.client.set_registered_model_alias(self.model, CHAMPION, str(number))
+        log.info("%s version %d is champion (%s by %s: %s)", self.model, number, action, by, why)
+
+
+def parse_reference(text: str) -> tuple[str, str]:
+    """`rents` (its champion), `rents/7` or `rents@previous` as (model, version or alias).
+
+    Raises:
+        RegistryError: it is none of these.
+    """
+    if not re.match(REFERENCE, text):
+        raise RegistryError(f"{text!r} names no version; write rents (the champion), rents/7 or rents@previous")
+    model, _, version = text.replace("@", "/").partition("/")
+    return model, version or CHAMPION
+
+
+def _words(reference: str) -> str:
+    return f"version {reference}" if reference.isdecimal() else reference

@@ -1,0 +1,61 @@
+"""When a version may become champion: the rules, as typed parameters of a pipeline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from tracked_kedro.kedro_side.parameters import Parameters
+
+#: A registered model's champion (`name`), one version of it (`name/7`) or what another alias names (`name@alias`).
+REFERENCE = r"^[\w.-]+(/[1-9]\d*|@[\w.-]+)?$"
+
+#: Reference of a rule that compares with the version that is served now.
+CHAMPION = "champion"
+
+
+class Rule(Parameters):
+    """One condition of promotion.
+
+    Attributes:
+        metric: name of the challenger's score.
+        direction: which side is better.
+        reference: a number, the name of another score of the challenger (a naive model's), or "champion".
+        tolerance: share of the reference by which the score may be worse.
+        min_shared: where the reference is "champion": cases that both must have forecast for the rule to apply.
+    """
+
+    metric: str
+    direction: Literal["lower", "higher"]
+    reference: float | str
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    min_shared: Annotated[int, Field(strict=True, ge=0)] = 0
+
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _whole_numbers_are_numbers(cls, value: object) -> object:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def bound(self, reference: float) -> float:
+        """The worst score that passes."""
+        slack = self.tolerance * abs(reference)
+        return reference + slack if self.direction == "lower" else reference - slack
+
+    def text(self) -> str:
+        """The rule in words."""
+        side = "at most" if self.direction == "lower" else "at least"
+        slack = f" {'+' if self.direction == 'lower' else '-'} {100 * self.tolerance:g} %" if self.tolerance else ""
+        reference = f"{self.reference:g}" if isinstance(self.reference, float) else self.reference
+        return f"{self.metric} {side} {reference}{slack}"
+
+
+class Promotion(Parameters):
+    """When a new version of the pipeline's registered model becomes champion.
+
+    Attributes:
+        mode: "auto" promotes what meets the rules, "approve" asks a person then, "never" leaves the champion.
+    """
+
+    mode: Literal["auto", "approve", "never"] = "auto"
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]

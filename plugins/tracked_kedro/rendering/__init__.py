@@ -1,0 +1,1 @@
+"""From `airflow.yml` to DAG files: typed, checked, grouped, rendered."""

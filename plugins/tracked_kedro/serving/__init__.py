@@ -1,0 +1,1 @@
+"""Registered models as code: packed with what they import, loaded again, served."""

@@ -1,0 +1,105 @@
+"""MLflow's own scorer for a registered model, which follows the alias `champion` without a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+FOLLOW_EVERY = 10.0  # seconds between looks at the reference; one request each
+VERSION_HEADER = b"x-model-version"
+
+log = logging.getLogger(__name__)
+
+
+class NoVersionError(LookupError):
+    """A reference names no version; the message says which there are."""
+
+
+class Scorer:
+    """An ASGI application: MLflow's scorer of the version that a reference names at this moment.
+
+    Every answer says which version gave it, in the header `x-model-version`. Requests under way when a new version
+    comes are still answered by the old one. Without a version it answers 503.
+
+    Args:
+        model: name of the registered model.
+        reference: an alias, or the number of a version.
+        number_of: the number of the version that the reference names now; raises `NoVersionError` where there is none.
+    """
+
+    def __init__(self, model: str, reference: str, number_of: Callable[[str], int]) -> None:
+        self._model, self._reference, self._number_of = model, reference, number_of
+        self._served: tuple[int, App] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        served = self._served
+        if served is None:
+            await _unavailable(f"{self._model} has no {self._reference} yet; `make retrain` makes one", send)
+            return
+        number, app = served
+        header = (VERSION_HEADER, f"{self._model}/{number}".encode())
+
+        async def tell(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), header]
+            await send(message)
+
+        await app(scope, receive, tell)
+
+    def refresh(self) -> int:
+        """Serve the version that the reference names now; its number.
+
+        Raises:
+            NoVersionError: it names none.
+            MlflowException: the tracking server, or the model's files, cannot be read.
+        """
+        number = self._number_of(self._reference)
+        if self._served is None or self._served[0] != number:
+            import mlflow.pyfunc
+            from mlflow.pyfunc import scoring_server
+
+            model = mlflow.pyfunc.load_model(f"models:/{self._model}/{number}")
+            self._served = number, scoring_server.init(model)
+            log.info("Serving %s version %d", self._model, number)
+        return number
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        """Look at the reference every few seconds, in a thread, while the body runs."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(done,), name="follow", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+
+    def _follow(self, done: threading.Event) -> None:
+        while not done.wait(FOLLOW_EVERY):
+            try:
+                self.refresh()
+            except NoVersionError as error:
+                log.info("%s", error)
+            except (MlflowException, OSError) as error:
+                # What is served goes on being served.
+                log.warning("The registry cannot be read: %s", (str(error).splitlines() or [""])[0])
+
+
+async def _unavailable(message: str, send: Send) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"message": message}).encode()})

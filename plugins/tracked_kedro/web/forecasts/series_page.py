@@ -1,0 +1,82 @@
+"""What the page of one series shows, put together from the run that is looked at, the newest one and earlier ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from difflib import get_close_matches
+from typing import Any
+
+import polars as pl
+
+from tracked_kedro.web.forecasts.series import Realised, observations, plot_data, realised
+from tracked_kedro.web.forecasts.stored import Stored, StoredRun
+from tracked_kedro.web.forecasts.view import View
+from tracked_kedro.web.tracking import NotStoredError
+
+# Earlier runs whose forecasts are held against what happened.
+EARLIER = 24
+
+
+def row_of(stored: Stored, run: StoredRun, series: str) -> dict[str, Any] | None:
+    """The series' row in a run's overview, None where the run does not know the series."""
+    found = stored.overview(run).filter(pl.col("series") == series)
+    return None if found.is_empty() else found.to_dicts()[0]
+
+
+def known_row(stored: Stored, view: View, series: str) -> dict[str, Any]:
+    """The series' row in the run that is looked at.
+
+    Raises:
+        NotStoredError: the run does not know the series; the message names one that it may have meant.
+    """
+    row = row_of(stored, view.run, series)
+    if row is None:
+        near = get_close_matches(series, stored.overview(view.run)["series"].to_list(), 1)
+        hint = f"; there is {near[0]!r}" if near else ""
+        raise NotStoredError(f"The run of {view.run.month} knows no series {series!r}{hint}")
+    return row
+
+
+def known_by_now(stored: Stored, view: View, series: str) -> dict[date, float]:
+    """Observed months as the newest run knows them; as the one that is looked at does where it lacks the series."""
+    for run in dict.fromkeys((view.runs[0], view.run)):
+        row = row_of(stored, run, series)
+        observed = observations(stored.history(run, row.get("child_run_id")), row) if row else {}
+        if observed:
+            return observed
+    return {}
+
+
+def shown(stored: Stored, view: View, series: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Values of the template: the plot, what happened since, diagnostics."""
+    observed = known_by_now(stored, view, series)
+    in_use = view.in_use()
+    forecasts, *others = stored.forecasts_of_many([view.run, *in_use], series)
+    named = [(f"{view.role(run)} ({run.month})", table) for run, table in zip(in_use, others, strict=True)]
+    fit = stored.history(view.run, row.get("child_run_id"))
+    since = realised(forecasts, observed, view.run.month)
+    return {
+        "plot": plot_data(observed, fit, forecasts, named, row.get("last_observation")),
+        "since": Realised(since) if since else None,
+        "diagnostics": _diagnostics(stored, row),
+    }
+
+
+def past_forecasts(stored: Stored, view: View, series: str) -> Realised | None:
+    """The next month's forecasts of earlier runs that have been observed since; None where there is none."""
+    observed = known_by_now(stored, view, series)
+    earlier = [run for run in view.runs if run.month <= view.run.month][:EARLIER]
+    tables = stored.forecasts_of_many(earlier, series)
+    months = []
+    for run, table in zip(earlier, tables, strict=True):
+        months += [month for month in realised(table, observed, run.month) if month.horizon == 1]
+    return Realised(sorted(months, key=lambda month: month.date)) if months else None
+
+
+def _diagnostics(stored: Stored, row: dict[str, Any]) -> dict[str, str]:
+    if not row.get("child_run_id"):
+        return {}
+    child = stored.child(row["child_run_id"])
+    metrics = {name: f"{value:.4g}" for name, value in sorted(child.data.metrics.items())}
+    tags = {name: child.data.tags[name] for name in ("method_used", "failure") if name in child.data.tags}
+    return {**tags, **metrics}

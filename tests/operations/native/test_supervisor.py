@@ -1,0 +1,70 @@
+"""Servers under one terminal, with small servers in the place of real ones."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+from operations.native.stack import _launch
+from operations.native.supervisor import Supervisor
+
+# A server that forks a worker which is deaf to SIGTERM, in a process group of its own as Airflow's tasks are.
+STUBBORN = """
+import os, signal, time
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_noted_and_workers_deaf_to_it_end_with_their_server(tmp_path, monkeypatch, handlers, number):
+    monkeypatch.setattr("operations.native.supervisor.GRACE", 0.5)
+    # Other tests of this session may keep servers of their own.
+    before = set(psutil.Process().children(recursive=True))
+    with Supervisor({"first": python(STUBBORN), "second": python(STUBBORN)}, dict(os.environ), tmp_path) as servers:
+        while not all(servers.log_file(name).read_text().count("up") == 2 for name in ("first", "second")):
+            assert servers.ended() is None
+            time.sleep(0.05)
+        family = set(psutil.Process().children(recursive=True)) - before
+        assert len(family) >= 4
+        os.kill(os.getpid(), number)
+        assert servers.stopping
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("order", [("good", "bad"), ("bad", "good")])
+def test_a_command_that_cannot_start_leaves_nothing_behind(tmp_path, handlers, order):
+    programs = {"good": python("import time; time.sleep(60)"), "bad": ["/no/such/program"]}
+    commands = {name: programs[name] for name in order}
+    before = {process.pid for process in psutil.Process().children()}
+    with pytest.raises(FileNotFoundError), Supervisor(commands, dict(os.environ), tmp_path):
+        pass
+    assert {process.pid for process in psutil.Process().children()} <= before
+
+
+class Interrupting(dict[str, list[str]]):
+    """Commands; Ctrl-C comes while they are being started."""
+
+    def items(self):
+        signal.raise_signal(signal.SIGINT)
+        return super().items()
+
+
+def test_ctrl_c_while_servers_are_started_is_not_lost(tmp_path):
+    commands = Interrupting(sleeper=["/bin/sleep", "60"])
+    with pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as parts:
+        _launch(parts, commands, {}, tmp_path / "logs")
+    assert (tmp_path / "logs" / "sleeper.log").exists()

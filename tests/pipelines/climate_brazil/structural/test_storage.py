@@ -1,0 +1,115 @@
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+from retraining.pipelines.climate_brazil.structural import (
+    InvalidHorizonError,
+    ModelConfig,
+    PosteriorFileError,
+    fit,
+    from_inference_data,
+    load_posterior,
+    save_posterior,
+    to_inference_data,
+    to_netcdf,
+)
+
+
+@pytest.fixture(scope="module")
+def posterior(simulated):
+    return fit(simulated(240, missing=0.2, first="1979-12"), ModelConfig(kernel="matern12"), seed=3)
+
+
+def same(a, b):
+    np.testing.assert_array_equal(a.forecast(24).mean, b.forecast(24).mean)
+    np.testing.assert_array_equal(a.forecast(24).quantile([0.05, 0.95]), b.forecast(24).quantile([0.05, 0.95]))
+    np.testing.assert_array_equal(a.forecast(3).draws(50, 1), b.forecast(3).draws(50, 1))
+    np.testing.assert_array_equal(a.in_sample().mean, b.in_sample().mean)
+    names = ("series_id", "first_month", "last_month", "n_months", "y_mean", "y_sd", "method_used")
+    for name in (*names, "diagnostics", "model"):
+        assert getattr(a, name) == getattr(b, name), name
+
+
+def test_file_round_trip_is_exact_and_small(posterior, tmp_path):
+    path = tmp_path / "nested" / "posterior.nc"
+    save_posterior(posterior, path)
+    loaded = load_posterior(path)
+    same(posterior, loaded)
+    np.testing.assert_array_equal(loaded.start.proposal.scale, posterior.start.proposal.scale)
+    assert path.stat().st_size < 64 * 1024
+    assert [p.name for p in path.parent.iterdir()] == ["posterior.nc"]
+
+
+def test_the_file_is_plain_netcdf(posterior, tmp_path):
+    import xarray as xr
+
+    save_posterior(posterior, tmp_path / "p.nc")
+    with xr.open_dataset(tmp_path / "p.nc", group="posterior_predictive", engine="h5netcdf") as bands:
+        np.testing.assert_array_equal(bands["month"].values, posterior.series.months.astype("datetime64[ns]"))
+        np.testing.assert_allclose(bands["mean"], posterior.in_sample().mean, rtol=1e-6)
+        low, high = posterior.in_sample().interval(0.8)
+        np.testing.assert_allclose(bands["high"] - bands["low"], high - low, atol=1e-5)
+
+
+def test_draws_are_a_group_of_the_same_file(posterior, tmp_path):
+    import xarray as xr
+
+    save_posterior(posterior, tmp_path / "p.nc", draws=True)
+    with xr.open_dataset(tmp_path / "p.nc", group="posterior", engine="h5netcdf") as draws:
+        assert dict(draws.sizes) == {"chain": 1, "draw": 1000, "harmonic": 11}
+        assert draws["fourier"].dims == ("chain", "draw", "harmonic")
+        theirs = to_inference_data(posterior).posterior
+        assert set(draws.data_vars) == set(theirs.data_vars)
+        np.testing.assert_array_equal(draws["sigma"], theirs["sigma"])
+    same(posterior, load_posterior(tmp_path / "p.nc"))
+    assert to_netcdf(posterior, draws=True) == (tmp_path / "p.nc").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_inference_data_round_trip(posterior, tmp_path):
+    import arviz as az
+
+    idata = to_inference_data(posterior)
+    assert dict(idata.posterior.sizes) == {"chain": 1, "draw": 1000, "harmonic": 11}
+    assert {"sigma", "amplitude", "lengthscale", "intercept", "slope", "fourier"} == set(idata.posterior.data_vars)
+    mean = posterior.weights @ posterior.theta
+    np.testing.assert_allclose(az.extract(idata)["sigma"].mean(), mean[0], rtol=0.02)
+    same(posterior, from_inference_data(idata))
+    idata.to_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")
+    same(posterior, load_posterior(tmp_path / "idata.nc"))
+    same(
+        posterior,
+        from_inference_data(az.from_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")),
+    )
+
+
+def test_a_foreign_file_is_named(tmp_path):
+    (tmp_path / "x.nc").write_bytes(b"no")
+    with pytest.raises(PosteriorFileError, match=r"x\.nc"):
+        load_posterior(tmp_path / "x.nc")
+    with pytest.raises(FileNotFoundError):
+        load_posterior(tmp_path / "absent.nc")
+
+
+@pytest.mark.parametrize("n_ahead", [0, 601, -1])
+def test_horizon_bounds(posterior, n_ahead):
+    with pytest.raises(InvalidHorizonError):
+        posterior.forecast(n_ahead)
+
+
+def test_a_forecast_can_be_pickled_and_a_posterior_slimmed(posterior):
+    forecast = posterior.forecast(6)
+    again = pickle.loads(pickle.dumps(forecast))
+    np.testing.assert_array_equal(again.draws(20, 3), forecast.draws(20, 3))
+    # 2 MB a series, of which a shard has many: the forecast must not hold what the posterior forgets.
+    held = weakref.ref(posterior.conditional)
+    posterior.forget()
+    assert held() is None
+    np.testing.assert_array_equal(posterior.forecast(6).mean, forecast.mean)
+
+
+def test_fifty_years_ahead(posterior):
+    forecast = posterior.forecast(600)
+    assert np.isfinite(forecast.mean).all() and (np.diff(forecast.sd[-12:]) > -1e-3).all()

@@ -1,0 +1,58 @@
+"""Pictures of a run beside the champion: what differs most is shown, with its name."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from retraining.pipelines.climate_brazil.figures.champion import SHOWN_SCORES, forecasts_figure, scores_figure
+from tests.pipelines.climate_brazil.test_comparison import forecasts
+
+CUTOFF = date(2019, 2, 1)
+OBSERVED = pl.DataFrame({"series": "belem", "date": [date(2018, 12, 1), date(2019, 1, 1)], "temperature": [25.0, None]})
+
+
+def words(figure: Figure) -> set[str]:
+    texts = [*figure.texts, *figure.legends[0].get_texts()]
+    for axes in figure.axes:
+        texts += [*axes.texts, axes._left_title]
+    return {text.get_text() for text in texts}
+
+
+def test_scores_show_the_largest_changes_first():
+    names = [f"s{place:02}" for place in range(SHOWN_SCORES + 5)]
+    own = pl.concat([forecasts(25.0 + place / 10, 1, series=name) for place, name in enumerate(names)])
+    champions = pl.concat([forecasts(25.0, 0, series=name) for name in names])
+    figure = scores_figure(own, champions, {"s19": "$Belém$"}, names, simulated=True)
+    assert figure is not None
+    shown = words(figure)
+    assert {"$Belém$", "s18", "champion", "challenger", "simulated sample"} <= shown
+    assert not {"s00", "s04"} & shown
+    # What is drawn is the mean CRPS of each: of the champion the same for all.
+    drawn = {line.get_label(): line.get_xdata()[0] for line in figure.axes[0].lines if line.get_label()[0] != "_"}
+    assert drawn["challenger"] > drawn["champion"] > 0
+
+
+def test_without_a_champion_there_are_forecasts_but_no_scores():
+    own = pl.concat([forecasts(25.0, 1), forecasts(25.0, 13, kind="ahead").with_columns(q10=24.0, q90=26.0)])
+    nothing = own.clear()
+    assert scores_figure(own, nothing, {}, ["belem"], simulated=False) is None
+    figure = forecasts_figure(own, nothing, OBSERVED, {"belem": "Belém"}, CUTOFF, simulated=False)
+    assert figure is not None
+    assert words(figure) == {"Forecasts", "Belém", "observed", "challenger, 80 %"}
+    assert forecasts_figure(nothing, nothing, OBSERVED, {}, CUTOFF, simulated=False) is None
+
+
+def test_forecasts_that_moved_most_are_shown_with_the_champions():
+    def ahead(mean: float, series: str) -> pl.DataFrame:
+        return forecasts(mean, 13, kind="ahead", series=series).with_columns(q10=mean - 1, q90=mean + 1)
+
+    names = ["a", "b", "c", "d"]
+    own = pl.concat([ahead(25.0 + place, name) for place, name in enumerate(names)])
+    champions = pl.concat([ahead(25.0, name) for name in names])
+    figure = forecasts_figure(own, champions, OBSERVED, {}, CUTOFF, simulated=False)
+    assert figure is not None
+    assert [axes._left_title.get_text() for axes in figure.axes] == ["d", "c", "b"]
+    assert "champion" in words(figure)

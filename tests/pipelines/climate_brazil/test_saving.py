@@ -1,0 +1,227 @@
+"""A saved model stands alone: it forecasts where this project is not installed, without a pickle."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
+from mlflow.types import DataType
+
+from retraining.pipelines.climate_brazil.series.saving import save_series_model
+
+# What a stranger does with the model: no path to this project, no pickle allowed.
+STRANGER = """
+import json, sys
+import mlflow, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+ahead = pd.DataFrame({"n_ahead": [14]}, dtype="int32")
+out = {"quantiles": model.predict(ahead).to_dict("records"),
+       "draws": model.predict(ahead, params={"output": "draws", "draws": 5, "seed": 3}).to_dict("records"),
+       "package": sys.modules["retraining"].__file__,
+       "modules": sorted({name.split(".")[0] for name in sys.modules})}
+print(json.dumps(out))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(posterior, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model"
+    save_series_model(posterior.netcdf(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path):
+    return mlflow.pyfunc.load_model(str(folder))
+
+
+@pytest.fixture(scope="module")
+def stranger(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the model answers in a fresh process that knows nothing of this project."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "GIT_PYTHON_REFRESH": "quiet"}
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(folder)],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def ahead(n: Any) -> pd.DataFrame:
+    return pd.DataFrame({"n_ahead": np.atleast_1d(n)}, dtype="int32")
+
+
+def test_a_stranger_gets_quantiles(stranger: dict[str, Any], posterior) -> None:
+    records = stranger["quantiles"]
+    assert [record["date"] for record in records[:2]] == ["2010-01-01", "2010-02-01"]
+    assert len(records) == 14
+    expected = posterior.forecast(14)
+    assert [record["mean"] for record in records] == pytest.approx(list(expected.mean), abs=1e-9)
+    assert [record["q90"] for record in records] == pytest.approx(list(expected.quantile([0.9])[0]), abs=1e-9)
+    assert all(record["q10"] < record["q50"] < record["q90"] for record in records)
+
+
+def test_a_stranger_gets_draws(stranger: dict[str, Any]) -> None:
+    draws = pd.DataFrame(stranger["draws"])
+    assert list(draws.columns) == ["date", "draw", "temperature"]
+    assert draws.groupby("draw").size().to_dict() == dict.fromkeys(range(5), 14)
+    assert draws["temperature"].between(15, 35).all()
+
+
+def test_the_package_comes_with_the_model(stranger: dict[str, Any], folder: Path) -> None:
+    assert stranger["package"].startswith(str(folder / "artifacts" / "retraining.zip"))
+
+
+def test_forecasting_needs_no_training_stack(stranger: dict[str, Any]) -> None:
+    assert not {"pymc", "pytensor", "nutpie", "kedro", "arviz", "xarray", "matplotlib"} & set(stranger["modules"])
+
+
+def test_what_forecasting_imports_is_declared(stranger: dict[str, Any], folder: Path) -> None:
+    declared = {line.split("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()}
+    known = {"mlflow", "numpy", "pandas", "scipy", "xarray", "h5netcdf", "h5py", "pydantic", "numba"}
+    used = known & set(stranger["modules"])
+    assert used <= declared
+    # Every requirement is pinned: the file is what the model was made with.
+    assert all("==" in line for line in (folder / "requirements.txt").read_text().splitlines())
+
+
+def test_there_is_no_pickle_and_few_files(folder: Path) -> None:
+    # Other tests have loaded the model, by which Python may leave its bytecode there.
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    files = {path.as_posix() for path in paths if "__pycache__" not in path.parts}
+    assert files == {
+        "MLmodel",
+        "conda.yaml",
+        "python_env.yaml",
+        "requirements.txt",
+        "series_model.py",
+        "artifacts/posterior.nc",
+        "artifacts/retraining.zip",
+    }
+    assert yaml.safe_load((folder / "MLmodel").read_text())["flavors"]["python_function"].get("python_model") is None
+
+
+def test_no_two_models_claim_to_be_the_same(folder: Path) -> None:
+    assert "model_uuid" not in yaml.safe_load((folder / "MLmodel").read_text())
+
+
+def test_the_archive_holds_the_model_code_only(folder: Path) -> None:
+    names = zipfile.ZipFile(folder / "artifacts" / "retraining.zip").namelist()
+    assert "retraining/__init__.py" in names
+    assert all(name == "retraining/__init__.py" or name.startswith("retraining/structural/") for name in names)
+
+
+def test_the_signature_asks_for_whole_months(model) -> None:
+    (column,) = model.metadata.get_input_schema().inputs
+    assert (column.name, column.type) == ("n_ahead", DataType.integer)
+    assert {param.name: param.default for param in model.metadata.get_params_schema()} == {
+        "output": "quantiles",
+        "quantiles": [0.1, 0.5, 0.9],
+        "draws": 100,
+        "seed": 0,
+    }
+
+
+def test_quantiles_may_be_chosen(model) -> None:
+    table = model.predict(ahead(2), params={"quantiles": [0.975, 0.025]})
+    assert list(table.columns) == ["date", "mean", "q2.5", "q97.5"]
+    assert (table["q2.5"] < table["q97.5"]).all()
+
+
+def test_draws_follow_their_seed(model) -> None:
+    first, same, other = (
+        model.predict(ahead(3), params={"output": "draws", "draws": 4, "seed": seed}) for seed in (1, 1, 2)
+    )
+    assert first.equals(same)
+    assert not first.equals(other)
+
+
+@pytest.mark.parametrize("n", [1, 600])
+def test_the_ends_of_the_range_are_allowed(model, n: int) -> None:
+    assert len(model.predict(ahead(n))) == n
+
+
+@pytest.mark.parametrize(
+    ("table", "params", "message"),
+    [
+        (ahead(0), {}, "n_ahead is 0; it must be between 1 and 600"),
+        (ahead(601), {}, "n_ahead is 601; it must be between 1 and 600"),
+        (ahead([1, 2]), {}, "One row with n_ahead is expected, got 2 rows"),
+        (pd.DataFrame({"months": [3]}), {}, "n_ahead"),
+        (pd.DataFrame({"n_ahead": ["text"]}), {}, "n_ahead"),
+        (ahead(3), {"output": "plot"}, "output is 'plot'; it must be 'quantiles' or 'draws'"),
+        (ahead(3), {"quantiles": [0.5, 1.5]}, "each between 0 and 1"),
+        (ahead(3), {"quantiles": []}, "name at least one"),
+        (ahead(3), {"output": "draws", "draws": 0}, "draws is 0; it must be between 1 and 10000"),
+    ],
+)
+def test_impossible_input_is_refused_with_the_allowed_values(
+    model, table: pd.DataFrame, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MlflowException, match=message) as caught:
+        model.predict(table, params=params)
+    assert caught.value.get_http_status_code() == 400
+
+
+class TestServed:
+    """What `mlflow models serve` does with a request, from JSON to JSON."""
+
+    def ask(self, model, body: dict[str, Any]) -> Any:
+        schema = model.metadata.get_input_schema()
+        return scoring_server.invocations(json.dumps(body), "application/json", model, schema)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {"dataframe_records": [{"n_ahead": 3}]},
+            {"dataframe_split": {"columns": ["n_ahead"], "data": [[3]]}},
+        ],
+    )
+    def test_answers_with_records(self, model, data: dict[str, Any]) -> None:
+        answer = self.ask(model, {**data, "params": {"quantiles": [0.5]}})
+        assert answer.status == 200
+        predictions = json.loads(answer.response)["predictions"]
+        assert [set(record) for record in predictions] == [{"date", "mean", "q50"}] * 3
+
+    def test_refuses_with_a_reason(self, model) -> None:
+        with pytest.raises(MlflowException, match="n_ahead is 601") as caught:
+            self.ask(model, {"dataframe_records": [{"n_ahead": 601}]})
+        assert caught.value.get_http_status_code() == 400
+
+
+def test_a_model_costs_little_and_leaves_nothing_behind(
+    posterior, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    netcdf = posterior.netcdf()
+    seconds = []
+    for number in range(5):
+        begin = time.perf_counter()
+        save_series_model(netcdf, tmp_path / str(number))
+        seconds.append(time.perf_counter() - begin)
+    # 3 ms here; the limit only catches what would be made anew for each model.
+    assert sorted(seconds)[2] < 0.02
+    assert list(scratch.iterdir()) == []
+
+
+def test_an_existing_folder_is_not_overwritten(folder: Path) -> None:
+    with pytest.raises(FileExistsError):
+        save_series_model(b"", folder)

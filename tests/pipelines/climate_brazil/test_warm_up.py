@@ -1,0 +1,34 @@
+"""What is used once ahead of the tasks leaves its libraries behind, and no thread that a fork would lose."""
+
+import json
+import os
+import subprocess
+import sys
+
+CODE = """
+import json, os, sys
+import retraining.pipelines.climate_brazil.warm_up
+before = set(os.listdir("/proc/self/task"))
+used = [name in sys.modules for name in ("scipy.stats", "scipy.optimize")]
+retraining.pipelines.climate_brazil.warm_up.warm_up()
+from mlflow.utils import requirements_utils
+print(json.dumps({
+    "before": used,
+    "after": [name in sys.modules for name in ("scipy.stats", "scipy.optimize")],
+    "packages": requirements_utils._PACKAGES_TO_MODULES["scipy"],
+    "threads": sorted(set(os.listdir("/proc/self/task")) - before),
+}))
+"""
+
+
+def test_libraries_are_loaded_and_no_thread_is_started():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CODE],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told == {"before": [False, False], "after": [True, True], "packages": "scipy", "threads": []}
