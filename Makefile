@@ -35,7 +35,7 @@ OURS := DAG VAR PYTHON JOBS PORT MODEL MONTHS
 GIVEN = $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 
 .PHONY: retrain
-retrain: $(PREPARED) ## Run a DAG once, by default the flagship (DAG=); `make retrain HELP=1` lists what a DAG takes
+retrain: $(PREPARED) ## Run a DAG once, by default the flagship (DAG=, and the variables that its block names: SERIES= CUTOFF= …)
 	@python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
 
 .PHONY: replay

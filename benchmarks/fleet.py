@@ -39,7 +39,7 @@ SLOTS = "2"  # tasks at a time
 CUTOFF = "2019-11-01"
 DAG, RUN = "climate_brazil", "bench"
 # Seconds. A look at all processes' memory takes 0.1 CPU-s, which must not show.
-SAMPLE_EVERY, TELL_EVERY = 4.0, 10.0
+SAMPLE_EVERY, REPORT_EVERY = 4.0, 10.0
 
 
 @dataclass
@@ -162,14 +162,14 @@ def _run(stack: Stack, size: int, conf: dict[str, Any]) -> Outcome:
     outcome, pids, api = Outcome(size), servers(), airflow_api(stack)
     before = cpu_by_part(pids)
     api.trigger(DAG, RUN, conf)
-    begin = told = time.monotonic()
+    begin = reported = time.monotonic()
     while (ended := state(stack.stores, RUN)) not in ("success", "failed") and not outcome.stopped:
         if problem := stack.ended():
             raise SystemExit(problem)
         _look_at_memory(outcome, pids)
-        if (now := time.monotonic()) - told >= TELL_EVERY:
-            _tell(series_done(stack.stores), size, now - begin)
-            told = now
+        if (now := time.monotonic()) - reported >= REPORT_EVERY:
+            _report(series_done(stack.stores), size, now - begin)
+            reported = now
         outcome.stopped = now - begin > MINUTES * 60
         time.sleep(SAMPLE_EVERY)
     outcome.cpu = cpu_by_part(pids)
@@ -187,7 +187,7 @@ def _look_at_memory(outcome: Outcome, pids: dict[str, int]) -> None:
         outcome.memory[kind] = Memory(max(before.resident, now.resident), max(before.proportional, now.proportional))
 
 
-def _tell(done: int, size: int, seconds: float) -> None:
+def _report(done: int, size: int, seconds: float) -> None:
     left = "the tasks before the series" if not done else "the tasks after the series"
     if 0 < done < size:
         left = f"about {(size - done) * seconds / done / 60:.1f} minutes to go"

@@ -37,8 +37,8 @@ def native(workers: int) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def in_native_stack(command: tuple[str, ...]) -> None:
     """Run a command on the stores of the native stack, where that runs; else as it is."""
-    from operations.backup.place import running_environment
     from operations.locations import NATIVE, is_held, var_folder
+    from operations.native.running import running_environment
 
     stores = running_environment(var_folder() / "native") if is_held(NATIVE) else {}
     raise SystemExit(subprocess.run(command, env={**os.environ, **stores}).returncode)

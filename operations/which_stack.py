@@ -13,11 +13,11 @@ COMPOSE, NATIVE = "compose", "native"
 _BOTH = "STACK=compose or STACK=native says which"
 
 
-def meant(wanted: str, settings: Path, native: Path) -> tuple[str, str]:
-    """The stack that is meant, and why.
+def chosen(wanted: str, settings: Path, native: Path) -> tuple[str, str]:
+    """The stack to work on, and why.
 
     Args:
-        wanted: what a person says, or nothing.
+        wanted: the stack that a person names, or nothing.
         settings: the `.env` file, which the containers' stack has.
         native: the native stack's folder.
 
@@ -44,8 +44,8 @@ def _containers_run() -> bool:
 
 
 def main() -> None:
-    """Tell the stack's name to the Makefile, and the reason to the person."""
-    stack, reason = meant(sys.argv[1], Path(".env"), var_folder() / "native")
+    """Print the stack's name for the Makefile, and the reason for the person."""
+    stack, reason = chosen(sys.argv[1], Path(".env"), var_folder() / "native")
     print(f"Stack: {stack}, for {reason}", file=sys.stderr)
     print(stack)
 

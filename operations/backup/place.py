@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from operations.backup.container import with_secrets
-from operations.native.secrets import RUNNING
+from operations.native.running import running_environment, variables_of
 from operations.native.stack import Stores
 
 # What `make backup` and `make restore` need to know of a stack that is not `make native`'s.
@@ -73,36 +73,9 @@ def place_of_running(native: Path) -> Place:
     return _from(running_environment(native))
 
 
-def running_environment(native: Path) -> dict[str, str]:
-    """What a client of the running native stack has in its environment.
-
-    Raises:
-        click.ClickException: it is still starting, or about to end.
-    """
-    file = native / RUNNING
-    if not file.exists():
-        raise click.ClickException("`make native` is starting or stopping; try again in a moment")
-    return dict(line.split("=", 1) for line in file.read_text().splitlines())
-
-
 def place_of_stores(stores: Stores) -> Place:
     """Native stores of this process."""
     return _from(variables_of(stores))
-
-
-def variables_of(stores: Stores) -> dict[str, str]:
-    """What the environment would say of native stores. It holds secrets."""
-    return {
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stores.postgres.url("airflow"),
-        "MLFLOW_BACKEND_STORE_URI": stores.postgres.url("mlflow"),
-        "RETRAINING_ARTIFACTS": stores.mlflow.artifact_root,
-        "ARTIFACTS_ENDPOINT_URL": stores.artifacts.address,
-        "ARTIFACTS_ACCESS_KEY_ID": stores.artifacts.key,
-        "ARTIFACTS_SECRET_ACCESS_KEY": stores.artifacts.secret,
-        "RETRAINING_DATA": f"s3://{stores.data.bucket}/runs",
-        **stores.data.client_environment(),
-        **stores.mlflow.client_environment(),
-    }
 
 
 def _from(known: Mapping[str, str]) -> Place:

@@ -70,8 +70,8 @@ def _run(folder: Path, mode: str, options: list[str], command: list[str]) -> Non
         line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
-        for said in process.stdout:
-            print(said.replace(f"{INSIDE}/", f"{folder}/"), end="", flush=True)
+        for printed in process.stdout:
+            print(printed.replace(f"{INSIDE}/", f"{folder}/"), end="", flush=True)
     if process.returncode:
         sys.exit(f"`make {command[0]}` failed; the lines above say why")
 

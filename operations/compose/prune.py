@@ -24,10 +24,10 @@ def main() -> None:
         sys.exit("\n".join(found))
     command = ["python", "-m", "operations", "prune", "--keep", str(options.keep)]
     last = _shown(TASKS, *command, *(["--apply"] if options.apply else []))
-    told = re.fullmatch(r"prune: before=(\S*) runs=(\S*)", last)
-    if told is None:
+    counted = re.fullmatch(r"prune: before=(\S*) runs=(\S*)", last)
+    if counted is None:
         sys.exit(f"`prune` in {TASKS} did not finish; it may be run again")
-    before, runs = told.groups()
+    before, runs = counted.groups()
     if runs and before:
         print(f"Airflow's rows older than {before}:", flush=True)
         clean = ["airflow", "db", "clean", "--clean-before-timestamp", before, "--tables", TABLES, "--skip-archive"]

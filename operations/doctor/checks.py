@@ -10,20 +10,20 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """What one check found; the message of a problem ends with the remedy."""
 
     subject: str
-    said: str
+    message: str
     well: bool = True
 
     def __str__(self) -> str:
         """One line of the report."""
-        return f"{'ok' if self.well else 'PROBLEM':8} {self.subject:10} {self.said}"
+        return f"{'ok' if self.well else 'PROBLEM':8} {self.subject:10} {self.message}"
 
 
-def wrong(subject: str, said: str) -> Finding:
-    """A problem; what is said ends with the remedy."""
-    return Finding(subject, said, well=False)
+def wrong(subject: str, message: str) -> Finding:
+    """A problem; the message ends with the remedy."""
+    return Finding(subject, message, well=False)
 
 
 def listens(host: str, port: int) -> bool:

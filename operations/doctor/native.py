@@ -68,14 +68,14 @@ def embedded_stores() -> Iterator[Finding]:
             continue
         try:
             connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)
-            (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             connection.close()
         except sqlite3.Error as error:
-            said = str(error)
-        if said == "ok":
+            result = str(error)
+        if result == "ok":
             yield Finding("stores", f"{name}'s database is whole: {file}, {file.stat().st_size / 1e6:.1f} MB")
         else:
-            yield wrong("stores", f"{name}'s database {file}: {said}; put a copy there, or begin anew: make clean")
+            yield wrong("stores", f"{name}'s database {file}: {result}; put a copy there, or begin anew: make clean")
 
 
 def native_secrets() -> Iterator[Finding]:

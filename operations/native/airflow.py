@@ -94,8 +94,8 @@ class Airflow:
         own.mkdir(parents=True, exist_ok=True)
         places = {"AIRFLOW_HOME": str(own / "airflow"), "RETRAINING_VAR": str(own), "RETRAINING_WORKER": name}
         # That it is ready is read from its log, which would not say so at a higher level.
-        heard = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
-        return [*command, "--skip-serve-logs"], {**environment, **places, **heard}
+        logging = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+        return [*command, "--skip-serve-logs"], {**environment, **places, **logging}
 
     def prepare(self, environment: Mapping[str, str], log: Path) -> None:
         """Make or upgrade its tables, and its user where there is none; may be repeated.

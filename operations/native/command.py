@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from operations.backup.place import variables_of
 from operations.locations import var_folder
 from operations.native import airflow, mlflow_server, secrets
 from operations.native.errors import StackError
 from operations.native.ports import wanted_port
-from operations.native.stack import Stack, Stores, started_stack
+from operations.native.running import published
+from operations.native.stack import Stack, started_stack
 from tracked_kedro.cli.locks import NATIVE, only_one
 
 
@@ -41,7 +39,7 @@ def serve(workers: int = 0) -> int:
         begin = time.monotonic()
         try:
             ports = wanted_port("AIRFLOW_PORT", 8080), wanted_port("MLFLOW_PORT", 5050)
-            with started_stack(folder, os.environ, *ports, workers) as parts, told(folder, parts.stores):
+            with started_stack(folder, os.environ, *ports, workers) as parts, published(folder, parts.stores):
                 click.echo(_addresses(parts, is_new))
                 click.echo(f"Ready after {time.monotonic() - begin:.0f} s. Ctrl-C ends all; logs: {parts.stores.logs}")
                 while (problem := parts.ended()) is None:
@@ -53,18 +51,6 @@ def serve(workers: int = 0) -> int:
         except StackError as error:
             click.echo(f"{error}", err=True)
             return 1
-
-
-@contextlib.contextmanager
-def told(folder: Path, stores: Stores) -> Iterator[None]:
-    """Tell other commands, such as `make backup`, where the stores of the running stack are."""
-    file = folder / secrets.RUNNING
-    lines = [f"{name}={value}" for name, value in variables_of(stores).items()]
-    secrets.write_secret(file, "\n".join(lines) + "\n")
-    try:
-        yield
-    finally:
-        file.unlink()
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -69,7 +69,9 @@ def test_its_own_test_passes(followed: tuple):
 
 def test_what_is_dropped_in_is_in_the_project_s_style(followed: tuple):
     made, *_ = followed
-    done = made.run("source .venv/bin/activate; ruff check . && ruff format --check .")
+    # Not `.`: a copy is no repository, whose ignored files ruff would leave alone.
+    folders = "dags kedro_project tests"
+    done = made.run(f"source .venv/bin/activate; ruff check {folders} && ruff format --check {folders}")
     assert done.returncode == 0, done.stdout
     done = made.run("source .venv/bin/activate; lint-imports")
     assert done.returncode == 0, done.stdout

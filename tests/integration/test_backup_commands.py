@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from operations.native.command import told
+from operations.native.running import published
 from operations.native.stack import Stores
 from tests.deployment import ROOT
 from tests.fixtures.stack import folder_for_postgres, stack_environment
@@ -45,7 +45,7 @@ def test_a_backup_of_the_running_stack_is_restored_into_an_empty_one_and_not_ove
     with only_one(NATIVE, ""):
         folder = var_folder()
         (folder / "native").mkdir()
-        with told(folder / "native", stores):
+        with published(folder / "native", stores):
             done = make("backup")
             assert done.returncode == 0, done.stdout + done.stderr
             (file,) = (folder / "backups").iterdir()
@@ -68,7 +68,7 @@ def test_a_backup_of_the_running_stack_is_restored_into_an_empty_one_and_not_ove
 
 def test_what_is_no_backup_is_refused_with_the_remedy(make: Make, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("no backup")
-    for words, said in (
+    for words, reason in (
         ([], "name the backup with FILE="),
         (
             [f"FILE={tmp_path / 'absent.tar'}"],
@@ -78,5 +78,5 @@ def test_what_is_no_backup_is_refused_with_the_remedy(make: Make, tmp_path: Path
     ):
         done = make("restore", *words, "FORCE=1")
         assert done.returncode != 0
-        assert said in " ".join(done.stderr.split()), done.stderr
+        assert reason in " ".join(done.stderr.split()), done.stderr
     assert not (var_folder() / "native").exists(), "no store was started"

@@ -31,7 +31,7 @@ from airflow.sdk import DAG, task
 from tracked_kedro.dag import tasks
 from tracked_kedro.parent_run import runs
 
-KEDRO = {"pipeline": "climate_brazil", "parameters": {}}
+KEDRO = {"pipeline": "rents", "parameters": {}}
 
 @task
 def work(**context):
@@ -92,7 +92,7 @@ class Deployment:
         return found[0] if found else None
 
     def runs(self, query: str) -> list[Run]:
-        experiment = self.client.get_experiment_by_name("climate_brazil")
+        experiment = self.client.get_experiment_by_name("rents")
         return list(self.client.search_runs([experiment.experiment_id], query)) if experiment else []
 
     def statuses(self, *runs: Run) -> tuple[str, ...]:

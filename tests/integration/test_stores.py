@@ -120,14 +120,14 @@ def test_ctrl_c_while_it_starts_stops_what_has_started(monkeypatch: pytest.Monke
         )
         deadline = time.monotonic() + 90
         while not (folder / "native" / "logs" / "mlflow.log").exists():
-            if process.poll() is not None and "is missing" in (said := process.communicate()[0]):
-                pytest.skip(f"needs the native stack: {said}")
+            if process.poll() is not None and "is missing" in (output := process.communicate()[0]):
+                pytest.skip(f"needs the native stack: {output}")
             assert time.monotonic() < deadline
             time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) >= 4
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, said
-        assert "All parts have ended" in said
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        assert "All parts have ended" in output
         assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]

@@ -56,8 +56,8 @@ def archive() -> Path:
 def test_a_backup_runs_beside_the_stack_on_a_private_folder_and_names_the_file_as_this_machine_does(place, capfd):
     backup_compose.backup(Path("kept/it.tar"))
     folder = place / "kept"
-    said = Path("runs").read_text()
-    assert said == f"compose run --rm -T --volume {folder}:/backups --no-deps backup backup --file /backups/it.tar\n"
+    runs = Path("runs").read_text()
+    assert runs == f"compose run --rm -T --volume {folder}:/backups --no-deps backup backup --file /backups/it.tar\n"
     assert folder.stat().st_mode & 0o777 == 0o700
     # Whom the service runs as: the secrets' owner, and where root types, nobody's number but that of `.env`.
     assert folder.stat().st_uid == (os.geteuid() or 54321)
@@ -81,8 +81,8 @@ def test_a_backup_that_fails_ends_the_command(place):
 def test_a_restoration_starts_the_stores_alone_and_cannot_change_the_file(place, force, end):
     run(["postgres", "minio"])
     backup_compose.restore(archive(), force)
-    said = Path("runs").read_text()
-    assert said == f"compose run --rm -T --volume {place}:/backups:ro backup restore --file /backups/it.tar{end}\n"
+    runs = Path("runs").read_text()
+    assert runs == f"compose run --rm -T --volume {place}:/backups:ro backup restore --file /backups/it.tar{end}\n"
 
 
 def test_a_running_stack_is_not_restored(place):
@@ -99,8 +99,8 @@ def test_what_is_no_backup_is_refused_before_anything_starts(place, name):
 
 
 def test_an_upgrade_tells_the_way_back(place):
-    told = upgrade.way_back("abc-dirty", Path("/kept/it.tar")).splitlines()
-    assert [line.strip() for line in told[-4:]] == [
+    lines = upgrade.way_back("abc-dirty", Path("/kept/it.tar")).splitlines()
+    assert [line.strip() for line in lines[-4:]] == [
         "make down",
         "git checkout abc",
         "make restore FILE=/kept/it.tar FORCE=1 STACK=compose",

@@ -43,36 +43,36 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     return make
 
 
-def said(check: Callable) -> list[str]:
+def reported(check: Callable) -> list[str]:
     return [str(finding) for finding in check()]
 
 
 def test_an_environment_as_locked_is_well_whatever_does_not_apply_to_this_python(environment):
     environment("Flask_WTF-1.3.0", "contourpy-1.3.3", "of_mine-1.0")
-    assert said(doctor_native.python) == ["ok       python     .venv is as requirements.lock says"]
+    assert reported(doctor_native.python) == ["ok       python     .venv is as requirements.lock says"]
 
 
 def test_other_versions_and_missing_packages_are_named(environment):
     environment("contourpy-1.2.0")
-    (line,) = said(doctor_native.python)
+    (line,) = reported(doctor_native.python)
     assert line.startswith("PROBLEM  python")
     assert "flask-wtf is missing, contourpy 1.2.0 instead of 1.3.3 or 1.4.0" in line
     assert line.endswith(": rm .venv/.installed && make setup")
 
 
 def test_without_an_environment_nothing_is_wrong(environment):
-    assert "make setup builds it" in said(doctor_native.python)[0]
+    assert "make setup builds it" in reported(doctor_native.python)[0]
 
 
-def test_a_whole_database_is_told_from_a_broken_one(var: Path, empty_database: Path):
-    assert said(doctor_native.embedded_stores) == []
+def test_a_broken_database_is_recognised(var: Path, empty_database: Path):
+    assert reported(doctor_native.embedded_stores) == []
     file = var / "mlflow" / "mlflow.db"
     shutil.copy(empty_database, file)
-    (line,) = said(doctor_native.embedded_stores)
+    (line,) = reported(doctor_native.embedded_stores)
     assert line.startswith("ok       stores     MLflow's database is whole")
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
-    (line,) = said(doctor_native.embedded_stores)
+    (line,) = reported(doctor_native.embedded_stores)
     assert line.startswith("PROBLEM  stores")
     assert str(file) in line
     assert line.endswith("put a copy there, or begin anew: make clean")
@@ -81,13 +81,13 @@ def test_a_whole_database_is_told_from_a_broken_one(var: Path, empty_database: P
 def test_a_secret_that_others_can_read_or_that_is_weak_is_named(var: Path):
     native = var / "native"
     native.mkdir()
-    assert said(doctor_native.native_secrets) == []
+    assert reported(doctor_native.native_secrets) == []
     Secrets.of(native)
-    assert said(doctor_native.native_secrets)[0].startswith("ok       secrets")
+    assert reported(doctor_native.native_secrets)[0].startswith("ok       secrets")
     file = native / "secrets.json"
     file.write_text(file.read_text().replace(Secrets.of(native).airflow_admin, "admin"))
     file.chmod(0o640)
-    readable, weak = said(doctor_native.native_secrets)
+    readable, weak = reported(doctor_native.native_secrets)
     assert readable.endswith(f"{file} can be read by others (mode 640): chmod 600 {file}")
     assert "'airflow_admin'" in weak
     assert "Remove its line" in weak
@@ -107,7 +107,7 @@ def test_ports_of_a_running_stack_are_its_own_and_must_answer(var: Path, monkeyp
         monkeypatch.setenv("MLFLOW_PORT", str(mine))
         monkeypatch.setenv("AIRFLOW_PORT", str(other.getsockname()[1]))
         with only_one(NATIVE, ""):
-            silent, well, taken = said(doctor_native.native_ports)
+            silent, well, taken = reported(doctor_native.native_ports)
         assert silent.startswith(f"PROBLEM  ports      127.0.0.1:{closed} does not answer though it is Postgres")
         assert well == f"ok       ports      127.0.0.1:{mine} is MLflow of the native stack"
         assert taken.startswith(f"ok       ports      {other.getsockname()[1]} is taken; make ui and make native")
@@ -115,7 +115,7 @@ def test_ports_of_a_running_stack_are_its_own_and_must_answer(var: Path, monkeyp
 
 def test_a_port_that_is_none_is_named(var: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_PORT", "eighty")
-    assert "AIRFLOW_PORT is 'eighty': a port is a number" in said(doctor_native.native_ports)[0]
+    assert "AIRFLOW_PORT is 'eighty': a port is a number" in reported(doctor_native.native_ports)[0]
 
 
 def test_one_table_and_an_exit_code_for_all_of_it(var: Path, environment):

@@ -59,8 +59,8 @@ def test_of_the_old_runs_those_of_champion_and_previous_stay(store, months, tmp_
 def test_looking_removes_nothing_and_removing_takes_all_of_it(store, months, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER", str(tmp_path / "logs"))
     prune.run(keep=2, really=False)
-    said = capsys.readouterr().out
-    assert "1 parent runs, 1 child runs, 1 model versions, 2 folders of data and logs; 2,110 bytes" in said
+    printed = capsys.readouterr().out
+    assert "1 parent runs, 1 child runs, 1 model versions, 2 folders of data and logs; 2,110 bytes" in printed
     assert store.get_run(months[2]).info.lifecycle_stage == "active"
     assert len(list(tmp_path.glob("data/rents/*"))) == 5
 

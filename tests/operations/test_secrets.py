@@ -63,7 +63,7 @@ def test_without_env_nothing_is_made(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("redis_password", "", "is empty"),
         ("redis_password", "  \n", "is empty"),
@@ -76,10 +76,10 @@ def test_without_env_nothing_is_made(tmp_path):
         ),
     ],
 )
-def test_a_bad_secret_is_named_with_the_remedy(made, name, text, said):
+def test_a_bad_secret_is_named_with_the_remedy(made, name, text, message):
     (made / name).write_text(text)
     (problem,) = secrets.problems(made)
-    assert problem.startswith(f"{made / name} {said}")
+    assert problem.startswith(f"{made / name} {message}")
     assert problem.endswith("make secrets")
 
 
@@ -108,9 +108,9 @@ def test_what_needs_no_secrets_runs_with_python_alone_too(module, arguments, tmp
         cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": str(SOURCES), "PATH": str(tmp_path)},
     )  # fmt: skip
     assert "Traceback" not in done.stderr
-    said = (
+    message = (
         "docker is missing: install Docker Engine"
         if module == "compose.prune"
         else "The production stack is not set up"
     )
-    assert said in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr

@@ -19,7 +19,7 @@ def test_settings_that_go_together(change):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"OBJECT_STORE": "ceph"}, "OBJECT_STORE=ceph: choose minio or rustfs"),
         ({"COMPOSE_PROFILES": "celery", "AIRFLOW_EXECUTOR": "CeleryExecutor"}, "it must name minio alone"),
@@ -29,6 +29,6 @@ def test_settings_that_go_together(change):
         ({"COMPOSE_PROFILES": "minio,serving"}, "SERVING_MODEL is empty: name the registered model"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(change, said):
+def test_settings_that_contradict_each_other_are_refused(change, message):
     (problem,) = contradictions({**GOOD, **change})
-    assert said in problem
+    assert message in problem

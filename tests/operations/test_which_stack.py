@@ -21,29 +21,29 @@ def place(var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def meant(place: Path, wanted: str = "") -> str:
-    return which_stack.meant(wanted, place / ".env", place / "var" / "native")[0]
+def chosen(place: Path, wanted: str = "") -> str:
+    return which_stack.chosen(wanted, place / ".env", place / "var" / "native")[0]
 
 
-def test_what_is_set_up_is_meant(place: Path):
-    assert meant(place) == "native"
+def test_what_is_set_up_is_chosen(place: Path):
+    assert chosen(place) == "native"
     (place / ".env").touch()
-    assert meant(place) == "compose"
+    assert chosen(place) == "compose"
 
 
-def test_of_two_the_one_that_runs_is_meant_and_without_one_a_person_must_say(place: Path):
+def test_of_two_the_one_that_runs_is_chosen_and_without_one_a_person_must_choose(place: Path):
     (place / ".env").touch()
     (place / "var" / "native" / "secrets.json").touch()
     with pytest.raises(SystemExit, match=r"Two stacks .* neither runs: STACK=compose or STACK=native says which"):
-        meant(place)
+        chosen(place)
     with only_one(NATIVE, ""):
-        assert meant(place) == "native"
-    assert meant(place, "compose") == "compose"
+        assert chosen(place) == "native"
+    assert chosen(place, "compose") == "compose"
 
 
 def test_an_unknown_stack_is_refused(place: Path):
     with pytest.raises(SystemExit, match=r"STACK=docker is no stack: STACK=compose or STACK=native"):
-        meant(place, "docker")
+        chosen(place, "docker")
 
 
 def test_the_makefile_gets_the_name_and_the_person_the_reason(place: Path):

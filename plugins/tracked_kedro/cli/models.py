@@ -6,6 +6,7 @@ import getpass
 
 import click
 
+from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError
 
 
@@ -15,6 +16,7 @@ def rollback(model: str, to: int | None, why: str) -> None:
     Raises:
         click.ClickException: there is no such version, or nothing to go back to; nothing was changed.
     """
+    tracking_server.connect()
     try:
         before, now = Registry(model).rollback(to, getpass.getuser(), why or "rolled back by hand")
     except RegistryError as error:
@@ -29,6 +31,7 @@ def show(model: str) -> None:
     Raises:
         click.ClickException: there is no version yet.
     """
+    tracking_server.connect()
     registry = Registry(model)
     aliases = registry.aliases()
     if not aliases:

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.cli.reproduction import CannotReproduceError, Recipe, differences
+from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.kedro_side.locations import var_folder
 from tracked_kedro.kedro_side.raw_inputs import RawInputError
 
@@ -29,6 +30,7 @@ def compare(run_id: str, force: bool) -> int:
         click.ClickException: the run is unknown or cannot be run again.
     """
     log = var_folder() / "logs" / f"reproduce-{run_id}.log"
+    tracking_server.connect()
     client = MlflowClient()
     begin = time.monotonic()
     try:

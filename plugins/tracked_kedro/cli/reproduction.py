@@ -24,6 +24,7 @@ from omegaconf import OmegaConf
 
 from tracked_kedro.kedro_side.locations import project_path, raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
+from tracked_kedro.paging import paged
 
 MANIFEST = "inputs/raw_inputs.json"
 # Equal to the last bit on one machine; other processors round sums differently.
@@ -183,14 +184,8 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _children(client: MlflowClient, parent: Run) -> dict[str, Run]:
     query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'FINISHED'"
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([parent.info.experiment_id], query, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return {run.data.tags.get("series", run.info.run_name): run for run in found}
+    found = paged(client.search_runs, [parent.info.experiment_id], query)
+    return {run.data.tags.get("series", run.info.run_name): run for run in found}
 
 
 def _digests(run: Run) -> dict[str, str]:

@@ -44,8 +44,8 @@ class Result:
             f"Log of the whole run: {log_file}",
             "Look at it in the browser: make ui",
         ]
-        told = [text for text in (self.summary, self.version) if text]
-        return "\n".join(["", *(line for text in told for line in (text, "")), *where, ""])
+        found = [text for text in (self.summary, self.version) if text]
+        return "\n".join(["", *(line for text in found for line in (text, "")), *where, ""])
 
     def last_line(self) -> str:
         """The result for machines."""

@@ -8,6 +8,7 @@ from functools import partial
 
 import click
 
+from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
 from tracked_kedro.serving.server import NoVersionError, Scorer
 
@@ -32,6 +33,7 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
         model, version = parse_reference(reference)
     except RegistryError as error:
         raise click.ClickException(str(error)) from error
+    tracking_server.connect()
     scorer = Scorer(model, version, partial(_number, Registry(model)))
     try:
         click.echo(f"{model} version {scorer.refresh()} is loaded.")

@@ -99,7 +99,7 @@ def from_make(dag: str, block: Mapping[str, Any], given: Sequence[str], environm
         if not value:
             continue
         parameter, is_path = (target, False) if isinstance(target, str) else (target["parameter"], target.get("path"))
-        found.append(f"{parameter}={Path(value).absolute() if is_path and '://' not in value else value}")
+        found.append(f"{parameter}={Path(value).resolve() if is_path and '://' not in value else value}")
     return found
 
 

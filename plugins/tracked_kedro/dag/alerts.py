@@ -21,7 +21,7 @@ from tracked_kedro.names import APPROVE_TASK, DECIDE_TASK, OPEN_RUN_TASK, REASON
 
 EMAIL_TO, WEBHOOK = "ALERT_EMAIL_TO", "ALERT_WEBHOOK"
 FAILED, LATE, PROMOTED, NOT_PROMOTED, WARNED = "failed", "late", "promoted", "not promoted", "warned"
-_SAID = {
+_SUBJECTS = {
     FAILED: "the DAG run failed",
     LATE: "the DAG run missed its deadline",
     PROMOTED: "a new champion",
@@ -107,7 +107,7 @@ def message(event: str, context: Any) -> tuple[str, list[str]]:
     dag_id, run_id = (run[key] if isinstance(run, dict) else getattr(run, key) for key in ("dag_id", "run_id"))
     lines = [f"Run: {run_id}", *_reasons(event, context)]
     lines.append(f"Airflow: {_airflow()}/dags/{quote(dag_id)}/runs/{quote(run_id)}")
-    return f"[retraining] {dag_id}: {_SAID[event]}", lines
+    return f"[retraining] {dag_id}: {_SUBJECTS[event]}", lines
 
 
 def _reasons(event: str, context: Any) -> Iterator[str]:

@@ -31,7 +31,7 @@ def code_version(package: str) -> str:
     Raises:
         ModuleNotFoundError: there is no such package.
 
-    >>> code_version("retraining.pipelines.climate_brazil")  # doctest: +SKIP
+    >>> code_version("lettings.pipelines.rents")  # doctest: +SKIP
     '0f3a5c6d7e81'
     """
     spec = find_spec(package)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 
 from tracked_kedro.kedro_side.locations import RESOLVERS
 
@@ -62,7 +62,13 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             SharedKeyError: two files define one key.
         """
-        found = super().__getitem__(key)
+        try:
+            found = super().__getitem__(key)
+        except MissingConfigException:
+            # A project whose last pipeline was deleted has no catalog any more.
+            if key != "catalog":
+                raise
+            found = {}
         if key == "airflow":
             self[key] = found  # asked for by every catalog, and the same each time
         if key != "catalog" or self._more_entries is None:

@@ -21,8 +21,9 @@ class LoggedPipeline(PythonModel):
         from tracked_kedro.serving.inference_pipeline import InferencePipeline
 
         package, before = context.model_config["project"], project.PACKAGE_NAME
-        # Where Kedro's own `find_pipelines` looks.
+        # Where Kedro's own `find_pipelines` looks, and for what: a session of this process may have asked for others.
         project.PACKAGE_NAME = package
+        project.pipelines.set_requested(None)
         try:
             registered = import_module(f"{package}.pipeline_registry").register_pipelines()
         finally:

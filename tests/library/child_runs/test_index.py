@@ -14,11 +14,11 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> ChildIndex:
 
 def test_run_ids_of_those_that_are_noted(index: ChildIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.run_ids([]) == index.run_ids(["belem"]) == []
-    assert index.series() == set()
+    assert index.keys() == set()
     index.add("belem", "run-1")
     index.add("rio", "run-2")
-    assert index.series() == {"belem", "rio"}
-    monkeypatch.setattr(index, "series", lambda: pytest.fail("a listing grows with the fleet"))
+    assert index.keys() == {"belem", "rio"}
+    monkeypatch.setattr(index, "keys", lambda: pytest.fail("a listing grows with the fleet"))
     assert sorted(index.run_ids(["rio", "recife", "belem"])) == ["run-1", "run-2"]
     index.remove("rio")
     assert index.run_ids(["rio", "belem"]) == ["run-1"]

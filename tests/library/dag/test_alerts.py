@@ -39,17 +39,17 @@ def mailbox(monkeypatch):
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self):
-            self.say("220 test")
+            self.answer("220 test")
             while command := self.rfile.readline().decode().strip().upper():
                 if command == "DATA":
-                    self.say("354 go on")
+                    self.answer("354 go on")
                     lines = iter(lambda: self.rfile.readline().decode().rstrip("\r\n"), ".")
                     received.append("\n".join(lines))
-                self.say("221 bye" if command == "QUIT" else "250 ok")
+                self.answer("221 bye" if command == "QUIT" else "250 ok")
                 if command == "QUIT":
                     return
 
-        def say(self, line):
+        def answer(self, line):
             self.wfile.write(f"{line}\r\n".encode())
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
@@ -118,7 +118,7 @@ def test_a_rejection_goes_to_every_channel(webhook, mailbox):
     assert "Reason: switched off" in _decoded(mailbox[0])
 
 
-def test_warnings_are_told_with_the_report_and_without_any_nothing_is_sent(webhook):
+def test_warnings_are_sent_with_the_report_and_without_any_nothing_is_sent(webhook):
     (alert,) = alerts.alerts(alerts.WARNED)
     alert(context({"report": []}))
     alert(context({"report": None}))
@@ -131,7 +131,7 @@ def test_warnings_are_told_with_the_report_and_without_any_nothing_is_sent(webho
     assert "Report: https://airflow.example.org/to-mlflow/report/0123abcd" in lines
 
 
-def test_a_missed_deadline_is_told_by_the_triggerer(webhook):
+def test_a_missed_deadline_is_reported_by_the_triggerer(webhook):
     found = alerts.deadline(12)
     assert found.interval == timedelta(hours=12)
     assert found.callback.path == "tracked_kedro.dag.alerts.Alert"
@@ -140,10 +140,10 @@ def test_a_missed_deadline_is_told_by_the_triggerer(webhook):
         "deadline": {"id": "1", "deadline_time": "2019-11-03T18:00:00+00:00"},
     }
 
-    async def told():
+    async def miss_deadline():
         await alerts.Alert(**found.callback.kwargs, context=short)
 
-    asyncio.run(told())
+    asyncio.run(miss_deadline())
     (posted,) = webhook
     assert posted.startswith("[retraining] rents: the DAG run missed its deadline")
     assert "It should have been done by 2019-11-03T18:00:00+00:00" in posted

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-LIBRARIES = ("mlflow", "kedro", "polars", "kedro_datasets", "scipy.stats")
+from tests.fixtures.rents import Rents
+
+LIBRARIES = ("mlflow", "kedro", "kedro_datasets")
 CODE = """
 import json, sys
 sys.argv = {argv}
 from tracked_kedro.kedro_side.preload import on_starting
 on_starting(component=type({component!r}, (), {{}})())
-told = {{"mlflow", "kedro", "polars", "kedro_datasets", "scipy.stats", "retraining", "pymc"}}
-print(json.dumps(sorted(told & sys.modules.keys())))
+of_interest = {{"mlflow", "kedro", "kedro_datasets", "this", "lettings", "pymc"}}
+print(json.dumps(sorted(of_interest & sys.modules.keys())))
 """
 
 
@@ -34,10 +36,17 @@ def imported(var: Path, *argv: str, component: str = "Job", **environment: str) 
     return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
 
 
-def test_the_scheduler_imports_libraries_and_forgets_the_projects_own_modules(var: Path):
-    names, log = imported(var, "airflow", "scheduler")
+def test_the_scheduler_imports_libraries_and_forgets_the_projects_own_modules(rents: Rents, var: Path):
+    names, log = imported(var, "airflow", "scheduler", PYTHONPATH=str(rents.project / "src"))
     assert names == sorted(LIBRARIES), log
     assert "Imported MLflow, Kedro and the project's libraries in" in log
+
+
+def test_what_a_pipeline_wants_to_have_used_once_is_used(rents: Rents, var: Path):
+    warm_up = rents.project / "src" / "lettings" / "pipelines" / "rents" / "warm_up.py"
+    warm_up.write_text("def warm_up():\n    import this\n")
+    names, log = imported(var, "airflow", "scheduler", PYTHONPATH=str(rents.project / "src"))
+    assert names == sorted([*LIBRARIES, "this"]), log
 
 
 @pytest.mark.parametrize("service", ["api-server", "dag-processor"])
@@ -56,7 +65,7 @@ def test_it_can_be_switched_off(var: Path):
 def test_a_project_that_cannot_be_imported_does_not_stop_the_scheduler(var: Path):
     names, log = imported(var, "airflow", "scheduler", KEDRO_PROJECT_PATH=str(var))
     assert "Not everything could be imported ahead of the tasks" in log
-    assert "retraining" not in names
+    assert "lettings" not in names
 
 
 def test_a_celery_worker_imports_them_before_its_pool_is_forked(var: Path):

@@ -21,11 +21,11 @@ from tracked_kedro.parent_run import runs
 
 @pytest.fixture
 def experiment(store: MlflowClient) -> str:
-    return store.create_experiment("climate_brazil")
+    return store.create_experiment("rents")
 
 
 def opened(experiment: str, dag_run: str = "scheduled__2019-10-03T06:00:00+00:00", **tags: str) -> str:
-    return runs.open_parent(experiment, "climate_brazil", dag_run, "climate_brazil 2019-09", tags)
+    return runs.open_parent(experiment, "rents", dag_run, "rents 2019-09", tags)
 
 
 def status(client: MlflowClient, run_id: str) -> str:
@@ -39,10 +39,10 @@ def child_of(client: MlflowClient, parent: str) -> str:
 
 def test_a_parent_is_named_tagged_and_running(store: MlflowClient, experiment: str):
     run = store.get_run(opened(experiment, env="local"))
-    assert run.info.run_name == "climate_brazil 2019-09"
+    assert run.info.run_name == "rents 2019-09"
     assert run.info.status == "RUNNING"
     assert run.data.tags.items() >= {
-        (DAG_ID_TAG, "climate_brazil"),
+        (DAG_ID_TAG, "rents"),
         (DAG_RUN_ID_TAG, "scheduled__2019-10-03T06:00:00+00:00"),
         ("env", "local"),
     }
@@ -114,10 +114,10 @@ import sys
 from mlflow.tracking import MlflowClient
 from tracked_kedro.parent_run.runs import open_parent
 
-experiment = MlflowClient().get_experiment_by_name("climate_brazil").experiment_id
+experiment = MlflowClient().get_experiment_by_name("rents").experiment_id
 print("ready", flush=True)
 sys.stdin.readline()
-print(open_parent(experiment, "climate_brazil", "manual__1", "climate_brazil 2019-09", {}))
+print(open_parent(experiment, "rents", "manual__1", "rents 2019-09", {}))
 """
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 from matplotlib.figure import Figure
 
+from retraining.pipelines.climate_brazil.champion.comparison import held_out_crps
 from retraining.pipelines.climate_brazil.figures.champion import SHOWN_SCORES, forecasts_figure, scores_figure
 from tests.pipelines.climate_brazil.test_comparison import forecasts
 
@@ -25,7 +26,7 @@ def test_scores_show_the_largest_changes_first():
     names = [f"s{place:02}" for place in range(SHOWN_SCORES + 5)]
     own = pl.concat([forecasts(25.0 + place / 10, 1, series=name) for place, name in enumerate(names)])
     champions = pl.concat([forecasts(25.0, 0, series=name) for name in names])
-    figure = scores_figure(own, champions, {"s19": "$Belém$"}, names, simulated=True)
+    figure = scores_figure(held_out_crps(own, champions, names), {"s19": "$Belém$"}, simulated=True)
     assert figure is not None
     shown = words(figure)
     assert {"$Belém$", "s18", "champion", "challenger", "simulated sample"} <= shown
@@ -38,7 +39,7 @@ def test_scores_show_the_largest_changes_first():
 def test_without_a_champion_there_are_forecasts_but_no_scores():
     own = pl.concat([forecasts(25.0, 1), forecasts(25.0, 13, kind="ahead").with_columns(q10=24.0, q90=26.0)])
     nothing = own.clear()
-    assert scores_figure(own, nothing, {}, ["belem"], simulated=False) is None
+    assert scores_figure(held_out_crps(own, nothing, ["belem"]), {}, simulated=False) is None
     figure = forecasts_figure(own, nothing, OBSERVED, {"belem": "Belém"}, CUTOFF, simulated=False)
     assert figure is not None
     assert words(figure) == {"Forecasts", "Belém", "observed", "challenger, 80 %"}

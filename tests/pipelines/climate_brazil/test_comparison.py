@@ -1,4 +1,4 @@
-"""A run beside the champion: shared months, gates, what changed."""
+"""A run beside the champion: shared months, and what changed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ import polars as pl
 import pytest
 from scipy import integrate, stats
 
-from retraining.pipelines.climate_brazil.champion.comparison import (
-    changed_settings,
-    changes,
-    flat,
-    normal_crps,
-    passes_gate,
-    shared_crps,
-)
+from retraining.pipelines.climate_brazil.champion.comparison import held_out_crps, normal_crps, shared_crps
+from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, changed_settings, changes, flat
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA
-from retraining.pipelines.climate_brazil.structural import InferenceConfig
 
 
 def forecasts(mean: float, first: int, months: int = 12, kind: str = "heldout", series: str = "belem") -> pl.DataFrame:
@@ -43,7 +36,7 @@ def test_crps_is_the_integral_that_defines_it(actual: float):
 def test_only_shared_held_out_months_of_trained_series_are_compared():
     own = pl.concat([forecasts(25.0, 1), forecasts(25.0, 1, series="rio"), forecasts(0.0, 13, kind="ahead")])
     champions = pl.concat([forecasts(27.0, 0), forecasts(99.0, 0, series="rio")])
-    found = shared_crps(own, champions, ["belem"])
+    found = shared_crps(held_out_crps(own, champions, ["belem"]), ["belem"])
     assert found is not None
     assert (found["cases"], found["unit"]) == (11, "months")
     assert found["challenger"] == pytest.approx(float(normal_crps(*np.array([[25.0], [1.0], [25.0]]))[0]))
@@ -52,40 +45,21 @@ def test_only_shared_held_out_months_of_trained_series_are_compared():
 
 def test_both_are_scored_on_the_observations_of_today():
     revised = forecasts(27.0, 0).with_columns(observed=pl.lit(0.0))
-    found = shared_crps(forecasts(25.0, 1), revised, ["belem"])
+    found = shared_crps(held_out_crps(forecasts(25.0, 1), revised, ["belem"]), ["belem"])
     assert found is not None
     assert found["champion"] < 3
 
 
 def test_without_a_shared_month_there_is_nothing_to_compare():
-    assert shared_crps(forecasts(25.0, 0), forecasts(25.0, 12), ["belem"]) is None
+    assert shared_crps(held_out_crps(forecasts(25.0, 0), forecasts(25.0, 12), ["belem"]), ["belem"]) is None
 
 
-@pytest.mark.parametrize(
-    ("row", "passes"),
-    [
-        ({"method_used": "marginal", "k_hat": 0.5, "ess": 800.0}, True),
-        ({"method_used": "marginal", "k_hat": 0.8, "ess": 800.0}, False),
-        ({"method_used": "marginal", "k_hat": 0.5, "ess": 100.0}, False),
-        ({"method_used": "marginal", "k_hat": None, "ess": 800.0}, False),
-        ({"method_used": "quadrature", "k_hat": 0.9, "ess": 10.0}, True),
-        ({"method_used": "nuts", "r_hat": 1.003, "ess": 900.0, "divergences": 0}, True),
-        ({"method_used": "nuts", "r_hat": 1.02, "ess": 900.0, "divergences": 0}, False),
-        ({"method_used": "nuts", "r_hat": 1.003, "ess": 900.0, "divergences": 3}, False),
-    ],
-)
-def test_the_gate_is_that_of_the_method_used(row: dict, passes: bool):
-    assert passes_gate({"status": "finished", **row}, InferenceConfig()) is passes
-    assert not passes_gate({"status": "failed", **row}, InferenceConfig())
-
-
-def test_revised_and_new_observations_and_shifted_forecasts_are_said():
+def test_revised_and_new_observations_and_shifted_forecasts_are_reported():
     days = [date(2019, month, 1) for month in (1, 2, 3)]
     before = pl.DataFrame({"series": "belem", "date": days[:2], "temperature": [25.0, 26.0]})
     now = pl.DataFrame({"series": "belem", "date": days, "temperature": [25.5, 26.0, 27.0]})
     own, earlier = forecasts(25.0, 1, kind="ahead"), forecasts(24.8, 0, kind="ahead")
-    said = changes(now, before, own, earlier, {"belem": "Belém"})
-    assert said == [
+    assert changes(Snapshot(now, own), Snapshot(before, earlier), {"belem": "Belém"}) == [
         "Observations: 1 new, 1 revised (Belém 2019-01 by +0.50 °C).",
         "Forecasts of the same months moved on average: Belém +0.20 °C.",
     ]

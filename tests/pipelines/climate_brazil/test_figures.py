@@ -60,7 +60,7 @@ class TestTimeseriesFigure:
         assert [trace.name for trace in figure.data] == ["São Luís", "&lt;b&gt;x&lt;/b&gt;", "new"]
         assert all("°C" in trace.hovertemplate for trace in figure.data)
 
-    def test_twelve_series_are_told_apart_by_colour_and_dash(self) -> None:
+    def test_twelve_series_differ_by_colour_and_dash(self) -> None:
         names = [f"s{k}" for k in range(12)]
         table = pl.concat([series(name, monthly(date(2000, 1, 1), 24)) for name in names])
         figure = timeseries_figure(table, {name: name for name in names}, False)

@@ -12,7 +12,7 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.figure import Figure
 from PIL import Image
 
-from retraining.pipelines.climate_brazil.figures.forecast import figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.figures.forecast import ForecastTables, figure_png, forecast_figure
 
 
 def monthly(start: date, n: int, values: list[float | None] | None = None) -> pl.DataFrame:
@@ -36,7 +36,7 @@ def station(label: str = "Belém", simulated: bool = False, n_ahead: int = 12, *
         "holdout_actuals": monthly(date(2019, 1, 1), 12),
         "ahead": forecast(date(2020, 1, 1), n_ahead),
     }
-    return forecast_figure(label, **(parts | replaced), simulated=simulated)
+    return forecast_figure(label, ForecastTables(**(parts | replaced)), simulated)
 
 
 def words(figure: Figure) -> list[str]:

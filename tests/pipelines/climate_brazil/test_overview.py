@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from retraining.pipelines.climate_brazil.report.overview import RECENT, SCHEMA, overview
+from retraining.pipelines.climate_brazil.report.overview import RECENT, SCHEMA, FleetStatus, overview
 from tests.pipelines.climate_brazil.made_up_scores import failed, score
 from tests.pipelines.climate_brazil.test_comparison import forecasts
 
@@ -36,7 +36,9 @@ def rows(**given: Any) -> dict[str, dict[str, Any]]:
         "cutoff": CUTOFF,
         "max_age_months": 3,
     }
-    table = overview(**(values | given))
+    values |= given
+    fleet = FleetStatus(**{name: values.pop(name) for name in FleetStatus.__dataclass_fields__})
+    table = overview(fleet, **values)
     assert table.schema == SCHEMA
     return {row["series"]: row for row in table.iter_rows(named=True)}
 

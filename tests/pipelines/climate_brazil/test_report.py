@@ -7,19 +7,23 @@ from typing import Any
 import polars as pl
 import pytest
 
+from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
 from retraining.pipelines.climate_brazil.report.nodes import MOST_WARNINGS, report
 from retraining.pipelines.climate_brazil.report.report import (
     SHOW_ALL_UP_TO,
     SHOW_WORST,
     TEXT_WIDTH,
+    Findings,
     diagnostics,
     report_html,
     report_text,
     verdict,
 )
 from retraining.pipelines.climate_brazil.series.scores import pooled_scores
+from retraining.pipelines.climate_brazil.structural import InferenceConfig
 from tests.pipelines.climate_brazil.made_up_scores import failed, score
 
+GATE = InferenceConfig()
 MONTHS = {"cutoff": "2019-11-01", "month": "2019-10", "newest_observation": "2019-10-01"}
 NO_QUARANTINE = pl.DataFrame(schema={"series": pl.String, "label": pl.String, "file": pl.String, "reason": pl.String})
 QUARANTINE = pl.DataFrame(
@@ -32,12 +36,20 @@ QUARANTINE = pl.DataFrame(
 )
 
 
+def facts(simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE) -> RunFacts:
+    return RunFacts(MONTHS, {"simulated": simulated, "origin": "somewhere"}, quarantine)
+
+
+def findings(scores: list[dict[str, Any]], simulated: bool, quarantine: pl.DataFrame) -> Findings:
+    return Findings(scores, pooled_scores(scores), facts(simulated, quarantine), GATE)
+
+
 def page(scores: list[dict[str, Any]], simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE) -> str:
-    return report_html(scores, pooled_scores(scores), quarantine, MONTHS, simulated, {"DAG run": "<manual>"})
+    return report_html(findings(scores, simulated, quarantine), {"DAG run": "<manual>"})
 
 
 def terminal(scores: list[dict[str, Any]], simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE) -> str:
-    return report_text(scores, pooled_scores(scores), quarantine, MONTHS, simulated)
+    return report_text(findings(scores, simulated, quarantine))
 
 
 def body_rows(document: str) -> list[str]:
@@ -68,19 +80,23 @@ class TestVerdict:
 
 class TestDiagnostics:
     def test_marginal(self) -> None:
-        assert diagnostics(score()) == "marginal, k-hat 0.21, ESS 876"
+        assert diagnostics(score(), GATE) == "marginal, k-hat 0.21, ESS 876"
 
     def test_nuts(self) -> None:
         nuts = score(method_used="nuts", k_hat=None, r_hat=1.0035, ess=900, divergences=0)
-        assert diagnostics(nuts) == "nuts, R-hat 1.004, ESS 900, 0 div."
+        assert diagnostics(nuts, GATE) == "nuts, R-hat 1.004, ESS 900, 0 div."
 
     @pytest.mark.parametrize("doubt", [{"k_hat": 0.8}, {"ess": 399}, {"r_hat": 1.02}, {"divergences": 1}, {"ess": 0}])
     def test_marks_what_deserves_a_look(self, doubt: dict[str, float]) -> None:
-        assert diagnostics(score(**doubt)).startswith("(!)")
+        assert diagnostics(score(**doubt), GATE).startswith("(!)")
         assert "(!)" in page([score(**doubt)])
 
+    def test_the_limits_are_those_of_the_inference(self) -> None:
+        assert diagnostics(score(k_hat=0.6), InferenceConfig(max_k_hat=0.5)).startswith("(!)")
+        assert not diagnostics(score(ess=300), InferenceConfig(min_ess=200)).startswith("(!)")
+
     def test_nothing_known(self) -> None:
-        assert diagnostics({}) == "none recorded"
+        assert diagnostics({}, GATE) == "none recorded"
 
 
 class TestReportHtml:
@@ -227,9 +243,9 @@ def test_who_is_on_the_watch_list_is_a_warning_and_a_fleet_does_not_make_it_endl
         degraded = {"label": "Rio", "status": "carried_over", "degraded": True, "stale": True, "reason": "off"}
         seen = pl.DataFrame([degraded, *rows])
         one = score()
-        entries, origin = {one["series"]: {"label": one["label"]}}, {"simulated": False, "origin": "somewhere"}
-        results = {one["series"]: lambda: one}
-        made = report(results, list(entries), entries, NO_QUARANTINE, MONTHS, origin, seen, {"remarks": []})
+        entries = {one["series"]: {"label": one["label"]}}
+        scored = Scored({one["series"]: lambda: one}, list(entries), entries)
+        made = report(scored, facts(), seen, {"remarks": []}, GATE)
         assert "stale: Station 0: the newest observation is old" in made[3], "as the report says it"
         return made[4]
 

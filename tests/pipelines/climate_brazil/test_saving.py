@@ -1,7 +1,9 @@
 """A saved model stands alone: it forecasts where this project is not installed, without a pickle."""
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,17 +21,22 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 from mlflow.types import DataType
 
+from retraining.pipelines.climate_brazil.series import series_model
 from retraining.pipelines.climate_brazil.series.saving import save_series_model
+from retraining.pipelines.climate_brazil.structural import to_netcdf
+from tests.deployment import ROOT
 
 # What a stranger does with the model: no path to this project, no pickle allowed.
 STRANGER = """
 import json, sys
+sys.path[:] = [part for part in sys.path if part not in sys.argv[2:]]
 import mlflow, pandas as pd
 model = mlflow.pyfunc.load_model(sys.argv[1])
 ahead = pd.DataFrame({"n_ahead": [14]}, dtype="int32")
 out = {"quantiles": model.predict(ahead).to_dict("records"),
        "draws": model.predict(ahead, params={"output": "draws", "draws": 5, "seed": 3}).to_dict("records"),
-       "package": sys.modules["retraining"].__file__,
+       "packages": [list(module.__path__) for name, module in sys.modules.items()
+                    if name.startswith("served_") and "." not in name],
        "modules": sorted({name.split(".")[0] for name in sys.modules})}
 print(json.dumps(out))
 """
@@ -38,7 +45,7 @@ print(json.dumps(out))
 @pytest.fixture(scope="module")
 def folder(posterior, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model"
-    save_series_model(posterior.netcdf(), path)
+    save_series_model(to_netcdf(posterior), path)
     return path
 
 
@@ -50,11 +57,14 @@ def model(folder: Path):
 @pytest.fixture(scope="module")
 def stranger(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the model answers in a fresh process that knows nothing of this project."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "GIT_PYTHON_REFRESH": "quiet"}
+    environment["XDG_CACHE_HOME"] = str(elsewhere / "cache")
+    ours = [str(ROOT / "kedro_project" / "src"), str(ROOT / "plugins")]
     done = subprocess.run(
-        [sys.executable, "-c", STRANGER, str(folder)],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
+        [sys.executable, "-c", STRANGER, str(folder), *ours],
+        cwd=elsewhere,
         env=environment,
         capture_output=True,
         text=True,
@@ -84,8 +94,49 @@ def test_a_stranger_gets_draws(stranger: dict[str, Any]) -> None:
     assert draws["temperature"].between(15, 35).all()
 
 
-def test_the_package_comes_with_the_model(stranger: dict[str, Any], folder: Path) -> None:
-    assert stranger["package"].startswith(str(folder / "artifacts" / "retraining.zip"))
+def test_the_code_comes_with_the_model(stranger: dict[str, Any]) -> None:
+    assert not {"retraining", "tracked_kedro"} & set(stranger["modules"])
+    ((unpacked,),) = stranger["packages"]
+    assert (Path(unpacked) / "retraining/pipelines/climate_brazil/structural/forecast.py").is_file()
+    # From a folder Numba keeps what it has compiled: the next process of this user compiles nothing.
+    assert list(Path(unpacked).rglob("*.nbi"))
+
+
+def test_the_model_s_own_code_answers_where_the_checkout_is_another(posterior, tmp_path: Path) -> None:
+    """One that could forecast nothing."""
+    save_series_model(to_netcdf(posterior), tmp_path / "model")
+    source = shutil.copytree(ROOT / "kedro_project" / "src", tmp_path / "src")
+    predict = source / "retraining" / "pipelines" / "climate_brazil" / "structural" / "predict.py"
+    predict.write_text("raise ImportError('another checkout')\n")
+    ask = (
+        "import mlflow, pandas, sys, retraining; model = mlflow.pyfunc.load_model(sys.argv[1]); "
+        "table = model.predict(pandas.DataFrame({'n_ahead': [2]}, dtype='int32')); "
+        "print(retraining.__file__, *table['mean'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ask, str(tmp_path / "model")],
+        env={**os.environ, "PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    checkout, *means = done.stdout.split()
+    assert Path(checkout).is_relative_to(source)
+    assert [float(mean) for mean in means] == pytest.approx(list(posterior.forecast(2).mean), abs=1e-9)
+
+
+def test_a_child_run_made_before_0_2_0_still_answers(posterior, folder: Path, tmp_path: Path) -> None:
+    """Its file imports `retraining.structural` of the checkout where there is one."""
+    old = shutil.copytree(folder, tmp_path / "old")
+    text = (Path(series_model.__file__)).read_text()
+    now = "from retraining.pipelines.climate_brazil.structural import load_posterior"
+    before = "from retraining.structural import Posterior"
+    assert (now in text, "load_posterior(context" in text) == (True, True)
+    text = text.replace(now, before).replace("load_posterior(context", "Posterior.load(context")
+    (old / "series_model.py").write_text(text)
+    (old / "artifacts" / "code.zip").unlink()
+    answer = mlflow.pyfunc.load_model(str(old)).predict(ahead(3))
+    assert list(answer["mean"]) == pytest.approx(list(posterior.forecast(3).mean), abs=1e-9)
 
 
 def test_forecasting_needs_no_training_stack(stranger: dict[str, Any]) -> None:
@@ -112,7 +163,7 @@ def test_there_is_no_pickle_and_few_files(folder: Path) -> None:
         "requirements.txt",
         "series_model.py",
         "artifacts/posterior.nc",
-        "artifacts/retraining.zip",
+        "artifacts/code.zip",
     }
     assert yaml.safe_load((folder / "MLmodel").read_text())["flavors"]["python_function"].get("python_model") is None
 
@@ -121,10 +172,16 @@ def test_no_two_models_claim_to_be_the_same(folder: Path) -> None:
     assert "model_uuid" not in yaml.safe_load((folder / "MLmodel").read_text())
 
 
-def test_the_archive_holds_the_model_code_only(folder: Path) -> None:
-    names = zipfile.ZipFile(folder / "artifacts" / "retraining.zip").namelist()
-    assert "retraining/__init__.py" in names
-    assert all(name == "retraining/__init__.py" or name.startswith("retraining/structural/") for name in names)
+def test_the_archive_holds_the_model_code_only_and_is_small(folder: Path) -> None:
+    archive = folder / "artifacts" / "code.zip"
+    with zipfile.ZipFile(archive) as outer:
+        (name,) = [name for name in outer.namelist() if name.endswith("content.zip")]
+        files = zipfile.ZipFile(io.BytesIO(outer.read(name))).namelist()
+    code = [file for file in files if not file.endswith("__init__.py")]
+    assert code
+    assert all(file.startswith("retraining/pipelines/climate_brazil/structural/") for file in code)
+    # Every child run of a fleet holds one.
+    assert archive.stat().st_size < 45_000
 
 
 def test_the_signature_asks_for_whole_months(model) -> None:
@@ -211,7 +268,7 @@ def test_a_model_costs_little_and_leaves_nothing_behind(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    netcdf = posterior.netcdf()
+    netcdf = to_netcdf(posterior)
     seconds = []
     for number in range(5):
         begin = time.perf_counter()

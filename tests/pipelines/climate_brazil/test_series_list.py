@@ -41,7 +41,7 @@ def test_what_spreadsheet_programs_write_is_read(listed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         ("", r"series\.csv, line 1: the header must be series,label,file, not "),
         ("id;label;file\n", "line 1: the header must be series,label,file, not id;label;file"),
@@ -58,8 +58,8 @@ def test_what_spreadsheet_programs_write_is_read(listed) -> None:
         (HEADER.encode() + b"belem,Bel\xe9m,b.csv\n", "line 2: not UTF-8"),
     ],
 )
-def test_a_list_that_cannot_be_used_is_refused_by_file_and_line(listed, content: str | bytes, said: str) -> None:
-    with pytest.raises(SeriesListError, match=said):
+def test_a_list_that_cannot_be_used_is_refused_by_file_and_line(listed, content: str | bytes, reason: str) -> None:
+    with pytest.raises(SeriesListError, match=reason):
         read_series(listed(content))
 
 

@@ -11,6 +11,13 @@ import pytest
 
 from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
 from retraining.pipelines.climate_brazil.series import nodes as series_nodes
+from retraining.pipelines.climate_brazil.series.inputs import (
+    Artifacts,
+    SeriesResults,
+    Shard,
+    TrainingData,
+    TrainingSettings,
+)
 from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError
 from retraining.pipelines.climate_brazil.series.nodes import Work, evaluate, select_series
 from retraining.pipelines.climate_brazil.series.record import forecast_plot, record
@@ -41,11 +48,14 @@ TRAINING, HOLDOUT = train_test_split(TABLE, 12)
 def select(
     shard=(), finished=None, results=(), training=TRAINING, holdout=HOLDOUT, slopes=(), **changed: Any
 ) -> dict[str, Work]:
-    options = {"min_years_own_slope": 60, "model": MODEL, "inference": INFERENCE, "n_ahead": 12, "seed": 1}
-    options |= {"series_artifacts": ARTIFACTS, "log_artifacts": True} | changed
-    stored = dict.fromkeys(results, dict)
+    options: dict[str, Any] = {"min_years_own_slope": 60, "model": MODEL, "inference": INFERENCE, "n_ahead": 12}
+    options |= {"seed": 1, "series_artifacts": ARTIFACTS, "log_artifacts": True} | changed
+    artifacts = Artifacts(options.pop("series_artifacts"), options.pop("log_artifacts"))
     return select_series(
-        training.lazy(), holdout.lazy(), dict(slopes), ENTRIES, shard, finished or {}, stored, **options
+        TrainingData(training.lazy(), holdout.lazy(), dict(slopes), ENTRIES),
+        Shard(shard, finished or {}, dict.fromkeys(results, dict)),
+        TrainingSettings(**options),
+        artifacts,
     )
 
 
@@ -169,12 +179,13 @@ def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = Tr
     scores = evaluate(work, held_out)
     refits = series_nodes.refit(work, fits, INFERENCE, 1)
     forecasts = series_nodes.forecast_ahead(refits, 12)
-    plots = forecast_plot(work, fits, held_out, forecasts, {"simulated": True}, artifacts, log_artifacts)
+    keep = Artifacts(artifacts, log_artifacts)
+    plots = forecast_plot(work, fits, held_out, forecasts, {"simulated": True}, keep)
     if "forecast_plot" not in artifacts or not log_artifacts:
         assert set(plots.values()) == {b""}
     graph = {"model_graph.mmd": lambda: "graph TD"}
     tables = forecast_tables(work, held_out, forecasts)
-    return record(work, scores, refits, plots, tables, graph, MODEL, INFERENCE, artifacts, log_artifacts)
+    return record(work, SeriesResults(scores, refits, plots, tables), graph, MODEL, INFERENCE, keep)
 
 
 @pytest.fixture(scope="module")
@@ -262,8 +273,9 @@ def test_twelve_series_forecast_alike_in_shards_of_one_three_and_twelve_and_shuf
     def forecasts(shards: list[list[str]]) -> dict[str, Forecast]:
         made: dict[str, Forecast] = {}
         for shard in shards:
-            tables = training.lazy(), holdout.lazy(), SLOPES
-            work = select_series(*tables, entries, shard, {}, {}, 60, MODEL, INFERENCE, 12, 1, (), False)
+            data = TrainingData(training.lazy(), holdout.lazy(), SLOPES, entries)
+            settings = TrainingSettings(MODEL, INFERENCE, n_ahead=12, seed=1, min_years_own_slope=60)
+            work = select_series(data, Shard(shard, {}, {}), settings, Artifacts((), False))
             refits = series_nodes.refit(work, series_nodes.train(work, INFERENCE, 1), INFERENCE, 1)
             made |= series_nodes.forecast_ahead(refits, 12)
         return made

@@ -1,13 +1,14 @@
-"""Where station files come from: brought up to date on loading, told without secrets."""
+"""Where station files come from: brought up to date on loading, reported without secrets."""
 
 import hashlib
 from pathlib import Path
 
 import pytest
 
+from retraining.pipelines.climate_brazil.stations import locations
 from retraining.pipelines.climate_brazil.stations.datasets import StationSourceDataset
 from retraining.pipelines.climate_brazil.stations.sample import is_simulated
-from tracked_kedro.kedro_side import locations
+from tracked_kedro.kedro_side.locations import raw_inputs
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_a_folder_is_read_as_it_is(raw: Path, series: str, write_station) -> Non
     # What the run will read is kept by content, beside the data of the runs.
     (digest,) = manifest["files"].values()
     assert manifest["files"] == {"station_belem.csv": digest}
-    kept = Path(locations.raw_inputs()) / digest
+    kept = Path(raw_inputs()) / digest
     assert kept.read_bytes() == (folder / "station_belem.csv").read_bytes()
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == digest
 
@@ -66,8 +67,8 @@ def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, series: str, wr
     assert list(raw.iterdir()) == []
 
 
-def test_a_password_in_an_address_is_not_told(var: Path, series: str) -> None:
+def test_a_password_in_an_address_is_not_reported(var: Path, series: str) -> None:
     source = StationSourceDataset("https://user:secret@host/stations", "https://user:secret@host/{file}", series)
-    told = source._manifest()["origin"]
-    assert "host/stations" in told
-    assert "secret" not in told + str(source) + str(source._describe())
+    origin = source._manifest()["origin"]
+    assert "host/stations" in origin
+    assert "secret" not in origin + str(source) + str(source._describe())

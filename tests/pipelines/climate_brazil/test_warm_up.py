@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.deployment import deployment_environment
 
 CODE = """
 import json, os, sys
@@ -21,10 +24,10 @@ print(json.dumps({
 """
 
 
-def test_libraries_are_loaded_and_no_thread_is_started():
+def test_libraries_are_loaded_and_no_thread_is_started(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CODE],
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, **deployment_environment(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,6 +1,7 @@
 """The registered recommender, written and loaded as MLflow does it: lists for users, the popular list for strangers."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
+from retraining.pipelines.movie_recommender import served_model
 from retraining.pipelines.movie_recommender.recommender.factors import FactorModel
+from tests.deployment import ROOT
 from tracked_kedro.serving.packaging import write_model
 
 
@@ -36,7 +39,7 @@ def factors() -> FactorModel:
 @pytest.fixture(scope="module")
 def folder(factors: FactorModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("served") / "model"
-    write_model("movie_recommender", {"model.npz": factors.to_bytes()}, path)
+    write_model("retraining.pipelines.movie_recommender", {"model.npz": factors.to_bytes()}, path)
     return path
 
 
@@ -78,21 +81,41 @@ def test_an_impossible_request_is_refused(served, request_: dict) -> None:
 
 def test_it_is_code_and_arrays_without_a_pickle(folder: Path) -> None:
     files = [path.name for path in folder.rglob("*") if path.is_file()]
-    assert {"movie_recommender.py", "model.npz", "retraining.zip"} <= set(files)
+    assert {"movie_recommender.py", "model.npz", "code.zip"} <= set(files)
     assert not [name for name in files if name.endswith((".pkl", ".pickle"))]
 
 
 def test_it_answers_where_the_project_is_not_installed(folder: Path, tmp_path: Path) -> None:
+    ours = [str(ROOT / "kedro_project" / "src"), str(ROOT / "plugins")]
     code = (
-        "import json, sys, mlflow; assert not any('kedro_project' in part for part in sys.path); "
-        f"answer = mlflow.pyfunc.load_model({str(folder)!r}).predict([{{'user': 10, 'n': 1}}]); "
-        "loaded = [name for name in ('cornac', 'kedro', 'pymc') if name in sys.modules]; "
+        "import json, sys; sys.path[:] = [part for part in sys.path if part not in sys.argv[2:]]; import mlflow; "
+        "answer = mlflow.pyfunc.load_model(sys.argv[1]).predict([{'user': 10, 'n': 1}]); "
+        "names = ('cornac', 'kedro', 'pymc', 'retraining', 'tracked_kedro'); "
+        "loaded = [name for name in names if name in sys.modules]; "
         "print(json.dumps([answer['movie'][0], loaded]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={}, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, str(folder), *ours],
+        cwd=tmp_path,
+        env={"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     movie, loaded = json.loads(done.stdout.splitlines()[-1])
     assert movie in {"a", "c,+the+1999", "é"}
     assert loaded == []
+
+
+def test_a_version_registered_before_0_2_0_still_answers(folder: Path, factors: FactorModel, tmp_path: Path) -> None:
+    """Its file imports `retraining.recommender` of the checkout where there is one."""
+    old = shutil.copytree(folder, tmp_path / "old")
+    text = Path(served_model.__file__).read_text()
+    now = "from retraining.pipelines.movie_recommender.recommender.factors import FactorModel"
+    assert now in text
+    before = text.replace(now, "from retraining.recommender.factors import FactorModel")
+    (old / "movie_recommender.py").write_text(before)
+    (old / "artifacts" / "code.zip").unlink()
+    answer = mlflow.pyfunc.load_model(str(old)).predict([{"user": 10, "n": 2}])
+    assert list(zip(answer["movie"], answer["liking"], strict=True)) == factors.recommend(10, 2)

@@ -21,7 +21,7 @@ from mlflow.tracking import MlflowClient
 
 from retraining.pipelines.climate_brazil.champion.nodes import FORECASTS, POSTERIORS
 from retraining.pipelines.climate_brazil.parameters import CLIMATE_RULES, Monitoring
-from retraining.pipelines.climate_brazil.pipeline import climate_brazil
+from retraining.pipelines.climate_brazil.pipeline import create_pipeline
 from retraining.pipelines.climate_brazil.series.tables import QUANTILES
 from retraining.pipelines.climate_brazil.stations.sample import station_text
 from retraining.pipelines.climate_brazil.structural import (
@@ -33,7 +33,8 @@ from retraining.pipelines.climate_brazil.structural import (
     to_netcdf,
 )
 from tests.pipelines.climate_brazil.integration.test_dag_run import Retraining, use
-from tracked_kedro.kedro_side.partitions import BytesDataset, OptionalPartitionedDataset
+from tracked_kedro.kedro_side.partitions import OptionalPartitionedDataset
+from tracked_kedro.kedro_side.whole_files import BytesDataset
 from tracked_kedro.promotion.datasets import (
     MlflowChallengerDataset,
     MlflowChampionDataset,
@@ -46,7 +47,7 @@ from tracked_kedro.promotion.rules import Promotion
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
-NAME = "climate_brazil"
+NAME, MODEL = "climate_brazil", "climate-brazil"
 LABELS = {"belem": "Belém", "rio": "Rio de Janeiro"}
 
 
@@ -134,7 +135,7 @@ class Registering:
         self.registry = Registry("climate-brazil", MlflowClient())
         artifacts = (self.folder / "artifacts").as_uri()
         self.experiment = MlflowClient().create_experiment("promotion", artifact_location=artifacts)
-        self.nodes = climate_brazil().filter(node_names=["compare", "register", "decide", "promote"])
+        self.nodes = create_pipeline().filter(node_names=["compare", "register", "decide", "promote"])
 
     def month(self, trained: Trained) -> dict[str, Any]:
         """One run; the decision, and what `compare` has made."""
@@ -166,8 +167,8 @@ class Registering:
             {
                 **{name: MemoryDataset(value, copy_mode="assign") for name, value in given.items()},
                 **made,
-                f"{NAME}_challenger": MlflowChallengerDataset(NAME, str(self.folder / f"{self.runs}.json")),
-                f"{NAME}_champion": MlflowChampionDataset(NAME),
+                f"{NAME}_challenger": MlflowChallengerDataset(NAME, MODEL, str(self.folder / f"{self.runs}.json")),
+                f"{NAME}_champion": MlflowChampionDataset(MODEL),
                 f"{NAME}_model_files": OptionalPartitionedDataset(
                     path=str(self.folder / "model_files"), dataset=BytesDataset, overwrite=True
                 ),

@@ -137,7 +137,7 @@ def test_what_cannot_be_had_again_is_named_before_work_starts(checkout: Checkout
     assert "changes that were not committed" in refused(lambda: client.set_tag(run_id, "git_dirty", "false"))
     commit = parent.data.tags["git_commit"]
     client.set_tag(run_id, "git_commit", "0" * 40)
-    assert "cannot be had from" in refused(lambda: client.set_tag(run_id, "git_commit", commit))
+    assert " is not in " in refused(lambda: client.set_tag(run_id, "git_commit", commit))
     done = checkout.python("-m", "tracked_kedro", "reproduce", "--run", "f" * 32)
     assert done.returncode == 1
     assert "not found" in done.stderr

@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from kedro.pipeline import Node, Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 from retraining.pipelines.climate_brazil import audit_nodes, run_nodes
 from retraining.pipelines.climate_brazil.champion import batch
 from retraining.pipelines.climate_brazil.champion import monitoring as monitor_nodes
 from retraining.pipelines.climate_brazil.champion import nodes as version_nodes
+from retraining.pipelines.climate_brazil.inputs import NAME
 from retraining.pipelines.climate_brazil.report import nodes as report_nodes
 from retraining.pipelines.climate_brazil.series import nodes as series_nodes
 from retraining.pipelines.climate_brazil.series import record
 from retraining.pipelines.climate_brazil.series import tables as series_tables
+from retraining.pipelines.climate_brazil.wiring import named, wire
 from tracked_kedro.promotion.pipeline import promotion
-
-NAME = "climate_brazil"
-# Of dataset names: the catalog is one name space for all pipelines.
-PREFIX = "climate"
-
-
-def _named(*names: str) -> list[str]:
-    """Datasets (`table`) and parameters (`params:seed`) of this pipeline under their full names."""
-    return [
-        f"params:{NAME}.{name.removeprefix('params:')}" if name.startswith("params:") else f"{PREFIX}_{name}"
-        for name in names
-    ]
-
-
-def _node(function: Callable[..., Any], inputs: list[str], outputs: list[str], name: str) -> Node:
-    named = _named(*outputs)
-    # Kedro takes one name for a node that returns one thing, a list for a node that returns a tuple.
-    return node(function, _named(*inputs), (named[0] if len(named) == 1 else named) or None, name=name)
 
 
 def refresh() -> Pipeline:
     """Bring the station files up to date."""
-    return pipeline([_node(run_nodes.refresh, ["station_source"], ["refreshed", "raw_inputs"], "refresh")])
+    return pipeline([wire(run_nodes.refresh, ["station_source"], ["refreshed", "raw_inputs"], "refresh")])
 
 
 def cutoff() -> Pipeline:
     """Checks before a run begins, for `make retrain`: the settled cutoff, or an error that says what to mend."""
     return refresh() + pipeline(
         [
-            _node(
+            wire(
                 run_nodes.settle_cutoff,
                 ["stations", "entries", "params:series", "params:cutoff", "params:contract", "refreshed"],
                 ["cutoff"],
@@ -59,14 +40,14 @@ def data_processing() -> Pipeline:
     """From station files to the tidy table and its plot."""
     return refresh() + pipeline(
         [
-            _node(
+            wire(
                 run_nodes.process,
                 ["stations", "entries", "params:series", "params:cutoff", "params:contract", "refreshed"],
                 ["training_table", "quarantine", "months"],
                 "process_datasets",
             ),
-            _node(run_nodes.describe_run, ["months", "stations_origin", "params:tags"], ["run_tags"], "describe_run"),
-            _node(
+            wire(run_nodes.describe_run, ["months", "stations_origin", "params:tags"], ["run_tags"], "describe_run"),
+            wire(
                 run_nodes.timeseries_plot,
                 ["training_table", "entries", "stations_origin"],
                 ["timeseries_figure"],
@@ -81,13 +62,13 @@ def train() -> Pipeline:
     min_years = "params:min_years_own_slope"
     run_level = pipeline(
         [
-            _node(
+            wire(
                 run_nodes.split,
                 ["training_table", "params:testing_window", "params:history_start", min_years],
                 ["training_split", "holdout", "series_ids", "slopes"],
                 "train_test_split",
             ),
-            _node(
+            wire(
                 run_nodes.draw_model_graph,
                 ["params:model", "drawn_graphs"],
                 ["model_graph", "new_graphs"],
@@ -99,44 +80,72 @@ def train() -> Pipeline:
 
 
 def _series() -> Pipeline:
-    model, inference, seed = "params:model", "params:inference", "params:seed"
+    model, inference, seed, n_ahead = (f"params:{name}" for name in ("model", "inference", "seed", "n_ahead"))
     min_years = "params:min_years_own_slope"
-    keep = ["params:series_artifacts", "params:log_artifacts"]
+    keep = {name: f"params:{name}" for name in ("series_artifacts", "log_artifacts")}
     inner = [
-        _node(
+        wire(
             series_nodes.select_series,
-            [
-                *("training_split", "holdout", "slopes", "entries", "shard", "finished_runs", "earlier_results"),
-                *(min_years, model, inference, "params:n_ahead", seed, *keep),
-            ],
+            {
+                "training": "training_split",
+                "holdout": "holdout",
+                "slopes": "slopes",
+                "entries": "entries",
+                "series": "shard",
+                "finished": "finished_runs",
+                "results": "earlier_results",
+                "model": model,
+                "inference": inference,
+                "n_ahead": n_ahead,
+                "seed": seed,
+                "min_years_own_slope": min_years,
+                **keep,
+            },
             ["work"],
             "select",
         ),
-        _node(series_nodes.train, ["work", inference, seed], ["fits"], "train"),
-        _node(series_nodes.forecast, ["work", "fits"], ["holdout_forecasts"], "forecast"),
-        _node(series_nodes.evaluate, ["work", "holdout_forecasts"], ["scores"], "evaluate"),
-        _node(series_nodes.refit, ["work", "fits", inference, seed], ["refits"], "refit"),
-        _node(series_nodes.forecast_ahead, ["refits", "params:n_ahead"], ["forecasts"], "forecast_ahead"),
-        _node(
+        wire(series_nodes.train, ["work", inference, seed], ["fits"], "train"),
+        wire(series_nodes.forecast, ["work", "fits"], ["holdout_forecasts"], "forecast"),
+        wire(series_nodes.evaluate, ["work", "holdout_forecasts"], ["scores"], "evaluate"),
+        wire(series_nodes.refit, ["work", "fits", inference, seed], ["refits"], "refit"),
+        wire(series_nodes.forecast_ahead, ["refits", n_ahead], ["forecasts"], "forecast_ahead"),
+        wire(
             record.forecast_plot,
-            ["work", "fits", "holdout_forecasts", "forecasts", "stations_origin", *keep],
+            {
+                "work": "work",
+                "fits": "fits",
+                "holdout_forecasts": "holdout_forecasts",
+                "forecasts": "forecasts",
+                "origin": "stations_origin",
+                **keep,
+            },
             ["plots"],
             "forecast_plot",
         ),
-        _node(
+        wire(
             series_tables.forecast_tables,
             ["work", "holdout_forecasts", "forecasts"],
             ["forecast_tables"],
             "forecast_tables",
         ),
-        _node(
+        wire(
             record.record,
-            ["work", "scores", "refits", "plots", "forecast_tables", "model_graph", model, inference, *keep],
+            {
+                "work": "work",
+                "scores": "scores",
+                "posteriors": "refits",
+                "plots": "plots",
+                "tables": "forecast_tables",
+                "model_graph": "model_graph",
+                "model": model,
+                "inference": inference,
+                **keep,
+            },
             # In the order of saving: a series whose child run is finished has everything else.
             ["series_results", "posteriors", "series_forecasts", "series_runs", "outcome"],
             "record",
         ),
-        _node(series_nodes.check_series, ["outcome"], [], "check"),
+        wire(series_nodes.check_series, ["outcome"], [], "check"),
     ]
     passed_in = {"training_split", "holdout", "slopes", "entries", "shard", "finished_runs", "earlier_results"}
     passed_in |= {"stations_origin", "model_graph"}
@@ -144,9 +153,9 @@ def _series() -> Pipeline:
     return pipeline(
         inner,
         namespace="series",
-        inputs=set(_named(*passed_in)),
-        outputs=set(_named(*passed_out)),
-        parameters=set(_named(model, inference, seed, min_years, "params:n_ahead", *keep)),
+        inputs=set(named(*passed_in)),
+        outputs=set(named(*passed_out)),
+        parameters=set(named(model, inference, seed, min_years, n_ahead, *keep.values())),
     )
 
 
@@ -154,7 +163,7 @@ def monitoring() -> Pipeline:
     """What earlier champions had forecast, beside what happened since."""
     return pipeline(
         [
-            _node(
+            wire(
                 monitor_nodes.monitor,
                 ["training_table", "champions", "past_ledger", "months", "params:monitoring"],
                 ["ledger", "realised_scores", "monitored", "realised_metrics"],
@@ -166,29 +175,37 @@ def monitoring() -> Pipeline:
 
 def reporting() -> Pipeline:
     """The run beside the champion, and the scores of all series, pooled and beside the naive models."""
-    seen = ["series_results", "series_forecasts", "posteriors", "training_table", "quarantine", "series_ids", "months"]
-    settings = ["model", "inference", "n_ahead", "testing_window", "monitoring"]
+    scored = {"results": "series_results", "series_ids": "series_ids", "entries": "entries"}
+    run = {"months": "months", "origin": "stations_origin", "quarantine": "quarantine"}
+    evidence, inference = f"{NAME}_evidence", "params:inference"
     return pipeline(
         [
-            node(
+            wire(
                 version_nodes.compare,
-                [
-                    *_named(*seen, "entries", "monitored", "child_runs"),
-                    f"{NAME}_champion",
-                    *_named("stations_origin", "params:series", *(f"params:{name}" for name in settings)),
-                ],
-                [*_named("forecasts", "overview", "champion_figures"), f"{NAME}_evidence", f"{NAME}_model_files"],
-                name="compare",
+                {
+                    **scored,
+                    **run,
+                    "forecasts": "series_forecasts",
+                    "posteriors": "posteriors",
+                    "table": "training_table",
+                    "children": "child_runs",
+                    "champion": f"{NAME}_champion",
+                    "monitored": "monitored",
+                    "series": "params:series",
+                    "model": "params:model",
+                    "inference": inference,
+                    "n_ahead": "params:n_ahead",
+                    "testing_window": "params:testing_window",
+                    "monitoring": "params:monitoring",
+                },
+                ["forecasts", "overview", "champion_figures", evidence, f"{NAME}_model_files"],
+                "compare",
             ),
-            node(
+            wire(
                 report_nodes.report,
-                [
-                    *_named("series_results", "series_ids", "entries", "quarantine", "months", "stations_origin"),
-                    *_named("overview"),
-                    f"{NAME}_evidence",
-                ],
-                _named("pooled_metrics", "report_table", "report_html", "report_text", "warnings"),
-                name="report",
+                {**scored, **run, "seen": "overview", "evidence": evidence, "inference": inference},
+                ["pooled_metrics", "report_table", "report_html", "report_text", "warnings"],
+                "report",
             ),
         ]
     )
@@ -198,7 +215,7 @@ def auditing() -> Pipeline:
     """The fast posteriors of a few series against NUTS."""
     return pipeline(
         [
-            _node(
+            wire(
                 audit_nodes.audit_posteriors,
                 ["posteriors", "series_ids", "months", "params:audit_series", "params:seed"],
                 ["audit", "audit_metrics"],
@@ -211,7 +228,7 @@ def auditing() -> Pipeline:
 def forecast() -> Pipeline:
     """Batch forecasts by the champion, or another version of the registered model."""
     inputs, outputs = ["forecasting_version", "params:n_ahead"], ["batch_forecasts", "batch_tags"]
-    return pipeline([_node(batch.batch_forecast, inputs, outputs, "batch_forecast")])
+    return pipeline([wire(batch.batch_forecast, inputs, outputs, "batch_forecast")])
 
 
 def create_pipeline() -> Pipeline:

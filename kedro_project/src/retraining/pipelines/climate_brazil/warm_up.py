@@ -1,4 +1,4 @@
-"""What the pipelines' libraries do at their first use only, done ahead of the tasks (`WARM_UP` in settings.py)."""
+"""What the libraries of this pipeline do at their first use only, done ahead of the tasks."""
 
 from __future__ import annotations
 

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from retraining.pipelines import climate_brazil
-from retraining.pipelines.climate_brazil.champion.comparison import (
-    SHOWN,
-    changed_settings,
-    changes,
-    flat,
-    passes_gate,
-    shared_crps,
-)
+from retraining.pipelines.climate_brazil.champion.comparison import held_out_crps, shared_crps
+from retraining.pipelines.climate_brazil.champion.inputs import ComparisonSettings, Trained
+from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, flat, remarks
 from retraining.pipelines.climate_brazil.figures.champion import forecasts_figure, scores_figure
 from retraining.pipelines.climate_brazil.figures.forecast import figure_png
-from retraining.pipelines.climate_brazil.parameters import Monitoring
-from retraining.pipelines.climate_brazil.report.nodes import all_scores
-from retraining.pipelines.climate_brazil.report.overview import overview
+from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
+from retraining.pipelines.climate_brazil.report.overview import FleetStatus, overview
+from retraining.pipelines.climate_brazil.series.gate import passes_gate
 from retraining.pipelines.climate_brazil.series.scores import pooled_scores
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, parquet
-from retraining.pipelines.climate_brazil.structural import Fleet, InferenceConfig, ModelConfig, Posterior, pack
+from retraining.pipelines.climate_brazil.structural import Fleet, InferenceConfig, pack
 from tracked_kedro.kedro_side.code_version import code_version
 from tracked_kedro.kedro_side.digest import table_digest
 from tracked_kedro.promotion.evidence import Evidence, Version
@@ -40,24 +34,12 @@ CAPTIONS = {"scores": "Held-out CRPS of challenger and champion", "forecasts": "
 
 
 def compare(
-    results: Mapping[str, Callable[[], dict[str, Any]]],
-    forecasts: Mapping[str, Callable[[], pl.DataFrame]],
-    posteriors: Mapping[str, Callable[[], Posterior]],
-    table: pl.DataFrame,
-    quarantine: pl.DataFrame,
-    series_ids: list[str],
-    months: Mapping[str, Any],
-    entries: Mapping[str, Mapping[str, str]],
-    monitored: Mapping[str, Any],
-    children: Mapping[str, str],
+    scored: Scored,
+    run: RunFacts,
+    trained: Trained,
     champion: Version | None,
-    origin: Mapping[str, Any],
-    series: Sequence[str],
-    model: ModelConfig,
-    inference: InferenceConfig,
-    n_ahead: int,
-    testing_window: int,
-    monitoring: Monitoring,
+    monitored: Mapping[str, Any],
+    settings: ComparisonSettings,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, bytes], dict[str, Any], dict[str, bytes]]:
     """Set the run beside the champion, and put together the model of the whole fleet.
 
@@ -68,73 +50,60 @@ def compare(
         All forecasts (`series_tables.FORECAST_SCHEMA`), the overview (`overview.SCHEMA`), pictures beside the champion,
         the evidence, and the files of the model.
     """
-    scores = all_scores(results, series_ids, entries)
+    scores, labels = scored.rows(), scored.labels
     finished = [row["series"] for row in scores if row["status"] == "finished"]
-    labels = {key: entry["label"] for key, entry in entries.items()}
-    own = [forecasts[one]() for one in finished]
-    cutoff = date.fromisoformat(months["cutoff"])
 
     champions = pl.DataFrame(schema=FORECAST_SCHEMA)
-    before, carried, trained = None, [], set(finished)
+    before, carried, own = None, [], set(finished)
     if champion is not None:
         champions = pl.read_parquet(io.BytesIO(champion.file(FORECASTS)))
         before = Fleet(champion.file(POSTERIORS))
-        carried = [one for one in before.ids if one not in trained]
-    everything = pl.concat([*own, champions.filter(pl.col("series").is_in(carried))])
-    observed, observed_before = table.select("series", "date", "temperature"), _observed(before)
+        carried = [one for one in before.ids if one not in own]
+    forecasts = [trained.forecasts[one]() for one in finished]
+    everything = pl.concat([*forecasts, champions.filter(pl.col("series").is_in(carried))])
+    observed, observed_before = trained.table.select("series", "date", "temperature"), _observed(before)
     all_observed = pl.concat([observed, observed_before.filter(~pl.col("series").is_in(observed["series"].unique()))])
 
-    members = trained.union(carried)
-    order = [one for one in entries if one in members] + [one for one in carried if one not in entries]
+    members = own.union(carried)
+    order = [one for one in labels if one in members] + [one for one in carried if one not in labels]
     # One posterior at a time: those of a large fleet do not fit into memory at once.
-    kept = (before.posterior(one) if before and one not in trained else posteriors[one]() for one in order)
+    kept = (before.posterior(one) if before and one not in own else trained.posteriors[one]() for one in order)
 
-    metrics = pooled_scores(scores)
-    metrics["gate_share"] = sum(passes_gate(row, inference) for row in scores) / max(len(scores), 1)
-    settings = flat(
-        {
-            "model": model.model_dump(mode="json"),
-            "inference": inference.model_dump(mode="json"),
-            "n_ahead": n_ahead,
-            "testing_window": testing_window,
-        }
-    )
-    shared = shared_crps(everything, champions, finished)
-    simulated = bool(origin["simulated"])
+    held_out = held_out_crps(everything, champions, finished)
     figures = {
-        "scores": scores_figure(everything, champions, labels, finished, simulated),
-        "forecasts": forecasts_figure(everything, champions, observed, labels, cutoff, simulated),
+        "scores": scores_figure(held_out, labels, run.simulated),
+        "forecasts": forecasts_figure(everything, champions, observed, labels, run.cutoff, run.simulated),
     }
     pictures = {name: figure_png(figure) for name, figure in figures.items() if figure is not None}
+    shared = shared_crps(held_out, finished)
+    recorded = flat(settings.recorded())
+    incomplete = f"only {', '.join(settings.series)} were asked for" if settings.series else None
+    sides = Snapshot(observed, everything), Snapshot(observed_before, champions)
     evidence = Evidence(
-        metrics=metrics,
+        metrics=_metrics(scores, settings.inference),
         members=tuple(order),
-        cutoff=cutoff,
-        data_digest=table_digest(table),
-        incomplete=f"only {', '.join(series)} were asked for" if series else None if order else "no series finished",
+        cutoff=run.cutoff,
+        data_digest=table_digest(trained.table),
+        incomplete=incomplete or (None if order else "no series finished"),
         compared_with=champion.number if champion else None,
         shared={"crps": shared} if shared else {},
-        remarks=_remarks(champion, observed, observed_before, everything, champions, labels, settings, carried),
-        settings={key: str(value) for key, value in settings.items()},
+        remarks=remarks(champion, *sides, labels, recorded, carried),
+        settings={key: str(value) for key, value in recorded.items()},
         tags={"code": code_version(climate_brazil.__name__)},
         pictures={CAPTIONS[name]: f"{PICTURES}/{name}.png" for name in pictures},
     )
-    seen = overview(
-        scores,
-        quarantine,
-        carried,
-        all_observed,
-        everything,
-        labels,
-        monitored["degraded"],
-        children,
-        cutoff,
-        monitoring.max_age_months,
-    )
+    fleet = FleetStatus(labels, scores, run.quarantine, carried, monitored["degraded"], trained.children)
+    seen = overview(fleet, all_observed, everything, run.cutoff, settings.monitoring.max_age_months)
     for row in seen.filter(pl.col("stale")).iter_rows(named=True):
         log.warning("%s is stale: %s", row["label"], row["reason"])
     files = {POSTERIORS: pack(kept), FORECASTS: parquet(everything)}
     return everything, seen, pictures, evidence.model_dump(mode="json"), files
+
+
+def _metrics(scores: Sequence[Mapping[str, Any]], inference: InferenceConfig) -> dict[str, float]:
+    """Pooled scores, and the share of series whose inference can be trusted."""
+    passed = sum(passes_gate(row, inference) for row in scores)
+    return pooled_scores(scores) | {"gate_share": passed / max(len(scores), 1)}
 
 
 def _observed(fleet: Fleet | None) -> pl.DataFrame:
@@ -146,31 +115,3 @@ def _observed(fleet: Fleet | None) -> pl.DataFrame:
         dates = pl.Series(data.months.astype("datetime64[D]")).cast(pl.Date)
         frames.append(pl.DataFrame({"series": one, "date": dates, "temperature": data.values}).fill_nan(None))
     return pl.concat(frames)
-
-
-def _remarks(
-    champion: Version | None,
-    observed: pl.DataFrame,
-    observed_before: pl.DataFrame,
-    own: pl.DataFrame,
-    champions: pl.DataFrame,
-    labels: Mapping[str, str],
-    settings: Mapping[str, Any],
-    carried: Sequence[str],
-) -> list[str]:
-    """What changed since the champion, in sentences."""
-    if champion is None:
-        return ["This is the first version: there is nothing to compare it with."]
-    said = [f"Compared with the champion, version {champion.number} with cutoff {champion.evidence.cutoff}."]
-    said += changes(observed, observed_before, own, champions, labels)
-    if carried:
-        more = f" and {len(carried) - SHOWN} more" if len(carried) > SHOWN else ""
-        named = ", ".join(labels.get(one, one) for one in carried[:SHOWN]) + more
-        said.append(f"Carried over from the champion, not trained: {named}.")
-    tags = champion.evidence.tags
-    changed = changed_settings(settings, champion.evidence.settings)
-    said.append(f"Configuration changed: {'; '.join(changed)}." if changed else "Configuration: unchanged.")
-    code = code_version(climate_brazil.__name__)
-    same = tags.get("code") == code
-    said.append("Code: unchanged." if same else f"Code changed: {tags.get('code', 'unknown')} → {code}.")
-    return said

@@ -88,11 +88,11 @@ def degraded(ledger: pl.DataFrame, cutoff: date, rules: Monitoring) -> dict[str,
     reasons = {}
     for row in scores(latest, ["series"]).filter(pl.col("months") >= rules.min_months).iter_rows(named=True):
         ratio = row["crps"] / row["expected_crps"]
-        said = []
+        found = []
         if not low <= row["coverage_80"] <= high:
-            said.append(f"{row['coverage_80']:.0%} of {row['months']} months inside the 80 % interval")
+            found.append(f"{row['coverage_80']:.0%} of {row['months']} months inside the 80 % interval")
         if ratio > rules.max_crps_ratio:
-            said.append(f"CRPS {ratio:.2f} times what its own forecasts had led to expect")
-        if said:
-            reasons[row["series"]] = " and ".join(said)
+            found.append(f"CRPS {ratio:.2f} times what its own forecasts had led to expect")
+        if found:
+            reasons[row["series"]] = " and ".join(found)
     return reasons

@@ -5,7 +5,7 @@ Airflow's approval form shows a picture 300 pixels wide: few series, large lette
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -13,34 +13,29 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
-from retraining.pipelines.climate_brazil.champion.comparison import KEYS, held_out_crps
 from tracked_kedro.kedro_side.simulated import SIMULATED
 from tracked_kedro.reports.palette import BLUE, GRID, INK, MUTED, VERMILLION
 
+KEYS = ["series", "date"]
 SHOWN_SCORES, SHOWN_FORECASTS = 15, 3
 _WIDTH = 6.4  # inches, of 100 pixels
 _RECENT = 24  # months
 
 
-def scores_figure(
-    own: pl.DataFrame, champions: pl.DataFrame, labels: Mapping[str, str], trained: Sequence[str], simulated: bool
-) -> Figure | None:
+def scores_figure(held_out: pl.DataFrame, labels: Mapping[str, str], simulated: bool) -> Figure | None:
     """Held-out CRPS of each series, challenger and champion on the months that they share; the largest changes.
 
     Args:
-        own: forecast table of this run (`series_tables.FORECAST_SCHEMA`).
-        champions: forecast table of the champion.
+        held_out: CRPS of both in each of those months: series, date, challenger, champion (°C).
         labels: name of each series for people.
-        trained: series that this run has trained itself.
         simulated: whether the data is made up; the picture then says so.
 
     Returns:
         The picture; None where they share no held-out month.
     """
-    both = held_out_crps(own, champions, trained)
-    if both.is_empty():
+    if held_out.is_empty():
         return None
-    means = both.group_by("series").agg(pl.col("challenger").mean(), pl.col("champion").mean())
+    means = held_out.group_by("series").agg(pl.col("challenger").mean(), pl.col("champion").mean())
     change = (pl.col("challenger") - pl.col("champion")).abs()
     rows = means.sort(change, pl.col("series"), descending=[True, False]).head(SHOWN_SCORES)
     figure, (axes,) = _panels(1, 1.7 + 0.42 * rows.height)
@@ -68,10 +63,12 @@ def forecasts_figure(
     """Forecasts ahead of those series whose forecast moved most, with the champion's; None where there is none.
 
     Args:
+        own: forecast table of this run (`series_tables.FORECAST_SCHEMA`).
+        champions: forecast table of the champion.
         observed: (series, date, temperature in °C).
+        labels: name of each series for people.
         cutoff: first day that was not read.
-
-    The other arguments are those of `scores_figure`.
+        simulated: whether the data is made up.
     """
     ahead = own.filter(pl.col("kind") == "ahead").sort("date")
     before = champions.filter(pl.col("kind") == "ahead").sort("date")

@@ -1,6 +1,7 @@
 """Picture of one series with its forecasts (Matplotlib). Pure functions; see `palette` for the conventions."""
 
 import io
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -29,45 +30,51 @@ BAND = 0.2  # opacity
 CLOSE_UP_MONTHS = 24  # before the end of training, and at most after the newest observation
 
 
-def forecast_figure(
-    label: str,
-    observed: pl.DataFrame,
-    in_sample: pl.DataFrame,
-    holdout_forecast: pl.DataFrame,
-    holdout_actuals: pl.DataFrame,
-    ahead: pl.DataFrame,
-    simulated: bool,
-) -> Figure:
-    """One station: fit, held-out test and forecast; the last 15 years on the left, a close-up on the right.
+@dataclass(frozen=True)
+class ForecastTables:
+    """What is drawn of one station.
 
     ``observed`` and ``holdout_actuals`` have date and temperature; ``in_sample``, ``holdout_forecast`` and
     ``ahead`` have date, mean, low_80 and high_80 (80 % highest-density interval, HDI), all °C. Any of the
-    last four may have no rows. Training ends where the held-out months start; without them, at the newest
-    observation. ``in_sample`` is drawn up to there, ``ahead`` wherever it lies.
+    last four may have no rows.
+    """
+
+    observed: pl.DataFrame
+    in_sample: pl.DataFrame
+    holdout_forecast: pl.DataFrame
+    holdout_actuals: pl.DataFrame
+    ahead: pl.DataFrame
+
+
+def forecast_figure(label: str, tables: ForecastTables, simulated: bool) -> Figure:
+    """One station: fit, held-out test and forecast; the last 15 years on the left, a close-up on the right.
+
+    Training ends where the held-out months start; without them, at the newest observation. ``tables.in_sample`` is
+    drawn up to there, ``tables.ahead`` wherever it lies.
 
     Built without pyplot, so that threads may draw at once and nothing outlives the figure. Raises ValueError
-    where ``observed`` has no temperature at all.
+    where ``tables.observed`` has no temperature at all.
     """
-    known = observed.drop_nulls("temperature").sort("date")
+    known = tables.observed.drop_nulls("temperature").sort("date")
     if known.is_empty():
         raise ValueError(f"{label}: no observed temperature to draw; look at the station's file")
     newest: date = known["date"][-1]
-    held_out = [*holdout_forecast["date"], *holdout_actuals["date"]]
+    held_out = [*tables.holdout_forecast["date"], *tables.holdout_actuals["date"]]
     split: date = min(held_out) if held_out else _shift(newest, 1)
-    end: date = max([newest, *holdout_forecast["date"], *ahead["date"]])
+    end: date = max([newest, *tables.holdout_forecast["date"], *tables.ahead["date"]])
     training = pl.col("date") < split
     points: tuple[tuple[pl.DataFrame, str, dict[str, Any]], ...] = (
         (known.filter(training), "observed", {"marker": "o", "ms": 2.6, "mfc": INK, "mec": INK}),
         (
-            holdout_actuals.drop_nulls("temperature"),
+            tables.holdout_actuals.drop_nulls("temperature"),
             "observed, held out",
             {"marker": "D", "ms": 5, "mfc": "white", "mec": VERMILLION, "mew": 1.4},
         ),
     )
     bands = (
-        (in_sample.filter(training), "in-sample mean, 80 % HDI", BLUE),
-        (holdout_forecast, "held-out forecast, 80 % HDI", VERMILLION),
-        (ahead, "forecast ahead (refitted), 80 % HDI", GREEN),
+        (tables.in_sample.filter(training), "in-sample mean, 80 % HDI", BLUE),
+        (tables.holdout_forecast, "held-out forecast, 80 % HDI", VERMILLION),
+        (tables.ahead, "forecast ahead (refitted), 80 % HDI", GREEN),
     )
 
     figure = Figure(figsize=(12, 4.8), dpi=100, facecolor="white")

@@ -4,12 +4,15 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from retraining.pipelines.climate_brazil.report.inputs import RunFacts
+from retraining.pipelines.climate_brazil.series.gate import deserves_a_look, limits
 from retraining.pipelines.climate_brazil.series.scores import (
     NAIVE_MODELS,
     Scores,
@@ -18,36 +21,43 @@ from retraining.pipelines.climate_brazil.series.scores import (
     known_score,
     report_row,
 )
+from retraining.pipelines.climate_brazil.structural import InferenceConfig
 from tracked_kedro.reports import TEXT_WIDTH, listed, number, page, percent, plain, signed
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 SHOW_ALL_UP_TO = 200  # series; beyond, page and terminal show the worst, and the Parquet file has the rest
 SHOW_WORST = 100
-# Where a fit deserves a look: Vehtari et al. (2021, 2024) for R-hat and k-hat, the inference's gate for ESS.
-MAX_K_HAT, MIN_ESS, MAX_R_HAT = 0.7, 400, 1.01
-DOUBT = f"(!) k-hat over {MAX_K_HAT}, ESS below {MIN_ESS}, R-hat over {MAX_R_HAT} or divergences: look at it"
 
 
-def report_html(
-    scores: Scores,
-    pooled: Mapping[str, float],
-    quarantine: pl.DataFrame,
-    months: Mapping[str, Any],
-    simulated: bool,
-    context: Mapping[str, Any],
-    watched: Sequence[Mapping[str, str]] = (),
-    changes: Sequence[str] = (),
-) -> str:
-    """A self-contained page; ``context`` (name → value: run ids, versions, …) is listed at its end.
+@dataclass(frozen=True)
+class Findings:
+    """What a run has found.
 
-    ``watched`` are the series that deserve attention (see ``watch_list``), ``changes`` sentences on what changed since
-    the champion was trained.
-
-    ``quarantine`` has the columns series, label, file and reason; ``months`` has cutoff ("2019-11-01"), month
-    ("2019-10") and newest_observation.
+    Attributes:
+        scores: row of each series (`scores.SCHEMA`).
+        pooled: the same over all series (`pooled_scores`).
+        run: its months, the origin of its files, and the stations that were set aside.
+        inference: when a fit deserves a look.
+        watched: series that deserve attention (see ``watch_list``).
     """
-    finished = finished_scores(scores)
-    rows = [{**report_row(score), "diagnostics": diagnostics(score)} for score in _shown(finished)]
+
+    scores: Scores
+    pooled: Mapping[str, float]
+    run: RunFacts
+    inference: InferenceConfig
+    watched: Sequence[Mapping[str, str]] = ()
+
+
+def report_html(found: Findings, context: Mapping[str, Any], changes: Sequence[str] = ()) -> str:
+    """A self-contained page.
+
+    Args:
+        found: by the run.
+        context: name → value (run ids, versions, …), listed at its end.
+        changes: sentences on what changed since the champion was trained.
+    """
+    finished, pooled, months = finished_scores(found.scores), found.pooled, found.run.months
+    rows = [{**report_row(score), "diagnostics": diagnostics(score, found.inference)} for score in _shown(finished)]
     return page(TEMPLATE).render(
         pooled=pooled,
         naive_models=NAIVE_MODELS,
@@ -55,32 +65,25 @@ def report_html(
         wins={model: _wins(finished, model) for model in NAIVE_MODELS},
         n_finished=len(finished),
         rows=rows,
-        failed=_failed(scores),
-        quarantined=quarantine.to_dicts(),
-        watched=watched,
+        failed=_failed(found.scores),
+        quarantined=found.run.quarantine.to_dicts(),
+        watched=found.watched,
         changes=changes,
         month=_month_name(months["month"]),
         cutoff=months["cutoff"],
         newest=_month_name(months.get("newest_observation")),
-        simulated=simulated,
+        simulated=found.run.simulated,
         context=context,
-        doubt=DOUBT if any("(!)" in row["diagnostics"] for row in rows) else None,
+        doubt=limits(found.inference) if any("(!)" in row["diagnostics"] for row in rows) else None,
     )
 
 
-def report_text(
-    scores: Scores,
-    pooled: Mapping[str, float],
-    quarantine: pl.DataFrame,
-    months: Mapping[str, Any],
-    simulated: bool,
-    watched: Sequence[Mapping[str, str]] = (),
-) -> str:
+def report_text(found: Findings) -> str:
     """The same as a table for the terminal, at most ``TEXT_WIDTH`` columns, without a final newline."""
-    finished = finished_scores(scores)
+    finished, pooled, months = finished_scores(found.scores), found.pooled, found.run.months
     shown = _shown(finished)
     header = ["series", "months", "RMSE °C", "MAE °C", "CRPS °C", "in 80 %", "skill", "diagnostics"]
-    rows = [_text_row(score, score["label"], diagnostics(score)) for score in shown]
+    rows = [_text_row(score, score["label"], diagnostics(score, found.inference)) for score in shown]
     total = _text_row(pooled, "all series, pooled", f"{pooled['n_scored']:.0f} held-out months")
     widths = [max(_width(row[i]) for row in [header, *rows, total]) for i in range(len(header))]
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
@@ -90,18 +93,18 @@ def report_text(
         return "  ".join(words).rstrip()
 
     title = f"Retraining for {_month_name(months['month'])}, observations before {months['cutoff']}"
-    lines = [f"{title} · simulated sample" if simulated else title, "", line(header), rule]
+    lines = [f"{title} · simulated sample" if found.run.simulated else title, "", line(header), rule]
     lines += [line(row) for row in rows] or ["no series finished"]
     lines += [rule, line(total), ""]
     notes = ["skill: 1 - CRPS / CRPS of seasonal naive; in 80 %: held-out months inside the 80 % interval"]
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} series with the least skill of {len(finished)}; the Parquet report has all.")
     if any("(!)" in row[-1] for row in rows):
-        notes.append(DOUBT)
+        notes.append(limits(found.inference))
     notes += verdict(pooled)
-    notes += [f"failed: {s['label']}: {s['reason'] or 'no reason recorded'}" for s in _failed(scores)]
-    notes += [f"quarantined: {q['label'] or q['file']}: {q['reason']}" for q in quarantine.to_dicts()]
-    notes += [warning(one) for one in watched]
+    notes += [f"failed: {s['label']}: {s['reason'] or 'no reason recorded'}" for s in _failed(found.scores)]
+    notes += [f"quarantined: {q['label'] or q['file']}: {q['reason']}" for q in found.run.quarantine.to_dicts()]
+    notes += [warning(one) for one in found.watched]
     for note in notes:
         lines += textwrap.wrap(plain(note), TEXT_WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
@@ -150,7 +153,7 @@ def verdict(pooled: Mapping[str, float]) -> list[str]:
     return sentences
 
 
-def diagnostics(score: Mapping[str, Any]) -> str:
+def diagnostics(score: Mapping[str, Any], inference: InferenceConfig) -> str:
     """How the posterior was found and how far to trust it, such as ``marginal, k-hat 0.21, ESS 876``."""
     k_hat, ess, r_hat, divergences = (known_score(score, name) for name in ("k_hat", "ess", "r_hat", "divergences"))
     words = [str(score.get("method_used") or "")]
@@ -158,10 +161,9 @@ def diagnostics(score: Mapping[str, Any]) -> str:
     words.append("" if r_hat is None else f"R-hat {r_hat:.3f}")
     words.append("" if ess is None else f"ESS {ess:.0f}")
     words.append("" if divergences is None else f"{divergences:.0f} div.")
-    doubtful = (k_hat or 0) > MAX_K_HAT or (r_hat or 0) > MAX_R_HAT or (divergences or 0) > 0
-    if ess is not None and ess < MIN_ESS:
-        doubtful = True
-    return ("(!) " if doubtful else "") + (", ".join(word for word in words if word) or "none recorded")
+    return ("(!) " if deserves_a_look(score, inference) else "") + (
+        ", ".join(word for word in words if word) or "none recorded"
+    )
 
 
 def _failed(scores: Scores) -> list[dict[str, Any]]:

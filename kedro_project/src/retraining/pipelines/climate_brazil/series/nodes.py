@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ import polars as pl
 
 from retraining.pipelines import climate_brazil
 from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
+from retraining.pipelines.climate_brazil.series.inputs import Artifacts, Shard, TrainingData, TrainingSettings
 from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError, each, failures
 from retraining.pipelines.climate_brazil.stations.processing import data_digest, to_series
 from retraining.pipelines.climate_brazil.structural import (
@@ -68,20 +68,7 @@ class Work:
 
 
 def select_series(
-    training: pl.LazyFrame,
-    holdout: pl.LazyFrame,
-    slopes: Mapping[str, float],
-    entries: Mapping[str, Mapping[str, str]],
-    shard: Sequence[str],
-    finished: Mapping[str, str],
-    results: Mapping[str, Callable[[], Any]],
-    min_years_own_slope: int,
-    model: ModelConfig,
-    inference: InferenceConfig,
-    n_ahead: int,
-    seed: int,
-    series_artifacts: Sequence[str],
-    log_artifacts: bool,
+    data: TrainingData, shard: Shard, settings: TrainingSettings, artifacts: Artifacts
 ) -> dict[str, Work]:
     """The series of this shard that are still to be done.
 
@@ -91,25 +78,27 @@ def select_series(
         UnknownSeriesError: the shard names a series that is not in the tables.
     """
     parameters = {
-        "inference": inference.model_dump(),
-        "n_ahead": n_ahead,
-        "seed": seed,
-        "artifacts": sorted(series_artifacts) if log_artifacts else [],
+        "inference": settings.inference.model_dump(),
+        "n_ahead": settings.n_ahead,
+        "seed": settings.seed,
+        "artifacts": sorted(artifacts.kept),
         "code": code_version(climate_brazil.__name__),
     }
     # Of a fleet's tables a shard reads its own rows only.
-    mine = pl.col("series").is_in(list(shard)) if shard else pl.lit(True)
-    tables = (table.filter(mine).collect().partition_by("series", as_dict=True) for table in (training, holdout))
+    mine = pl.col("series").is_in(list(shard.series)) if shard.series else pl.lit(True)
+    tables = (
+        table.filter(mine).collect().partition_by("series", as_dict=True) for table in (data.training, data.holdout)
+    )
     kept, held_out = ({series: rows for (series,), rows in table.items()} for table in tables)
-    unknown = [series for series in shard if series not in kept]
+    unknown = [series for series in shard.series if series not in kept]
     if unknown:
         raise UnknownSeriesError(f"series of this shard that the table does not have: {', '.join(unknown)}")
     pending = {}
-    for series in shard or kept:
+    for series in shard.series or kept:
         rows = kept[series]
         held = held_out.get(series, rows.clear())
         history = to_series(rows, series)
-        own_model = with_pooled_slope(model, history, slopes, min_years_own_slope)
+        own_model = with_pooled_slope(settings.model, history, data.slopes, settings.min_years_own_slope)
         facts = {
             **parameters,
             "model": own_model.model_dump(),
@@ -117,12 +106,12 @@ def select_series(
             "holdout": data_digest(held),
         }
         fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        if finished.get(series) == fingerprint and series in results:
+        if shard.finished.get(series) == fingerprint and series in shard.results:
             log.info("%s is done: its child run is finished with fingerprint %s", series, fingerprint)
             continue
         pending[series] = Work(
             series=series,
-            label=entries[series]["label"],
+            label=data.entries[series]["label"],
             training=history,
             full=to_series(pl.concat([rows, held]), series),
             actual=to_series(held, series).values,

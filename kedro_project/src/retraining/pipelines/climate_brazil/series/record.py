@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from retraining.pipelines.climate_brazil.figures.forecast import CONTEXT_YEARS, figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.figures.forecast import (
+    CONTEXT_YEARS,
+    ForecastTables,
+    figure_png,
+    forecast_figure,
+)
 from retraining.pipelines.climate_brazil.run_nodes import model_id
 from retraining.pipelines.climate_brazil.series.frames import band_frame, observed_frame
+from retraining.pipelines.climate_brazil.series.inputs import Artifacts, SeriesResults
 from retraining.pipelines.climate_brazil.series.isolation import Failure, each
 from retraining.pipelines.climate_brazil.series.nodes import Work
 from retraining.pipelines.climate_brazil.series.scores import DECIMALS
@@ -31,29 +37,29 @@ def forecast_plot(
     holdout_forecasts: dict[str, Any],
     forecasts: dict[str, Any],
     origin: Mapping[str, Any],
-    series_artifacts: Sequence[str],
-    log_artifacts: bool,
+    artifacts: Artifacts,
 ) -> dict[str, Any]:
     """Plot each series: in-sample mean and 80 % HDI, held-out months and their forecast, forecast ahead.
 
     Returns:
         PNG files, without content where the plot is not to be kept: drawing is most of what a series costs.
     """
-    wanted = log_artifacts and "forecast_plot" in series_artifacts
 
     def plot(one: Work, first: Posterior, held_out: Forecast, ahead: Forecast) -> bytes:
-        if not wanted:
+        if "forecast_plot" not in artifacts.kept:
             return b""
         full = one.full
         months = full.first_month + np.arange(len(full.values))
         figure = forecast_figure(
-            label=one.label,
-            observed=observed_frame(months, full.values),
-            in_sample=band_frame(first.in_sample().newest(12 * CONTEXT_YEARS)),
-            holdout_forecast=band_frame(held_out),
-            holdout_actuals=observed_frame(held_out.months, one.actual),
-            ahead=band_frame(ahead),
-            simulated=origin["simulated"],
+            one.label,
+            ForecastTables(
+                observed=observed_frame(months, full.values),
+                in_sample=band_frame(first.in_sample().newest(12 * CONTEXT_YEARS)),
+                holdout_forecast=band_frame(held_out),
+                holdout_actuals=observed_frame(held_out.months, one.actual),
+                ahead=band_frame(ahead),
+            ),
+            origin["simulated"],
         )
         # A shard holds many series; what the band was computed from is not needed again.
         first.forget()
@@ -64,15 +70,11 @@ def forecast_plot(
 
 def record(
     work: dict[str, Work],
-    scores: dict[str, Any],
-    posteriors: dict[str, Any],
-    plots: dict[str, Any],
-    tables: dict[str, Any],
+    made: SeriesResults,
     model_graph: Mapping[str, Callable[[], str]],
     model: ModelConfig,
     inference: InferenceConfig,
-    series_artifacts: Sequence[str],
-    log_artifacts: bool,
+    artifacts: Artifacts,
 ) -> tuple[dict[str, dict], dict[str, Posterior], dict[str, pl.DataFrame], dict[str, ChildRecord], dict[str, Any]]:
     """What is kept of each series.
 
@@ -81,7 +83,7 @@ def record(
         runs, and outcomes (a `Failure` where there is one).
     """
     graph = {f"figures/{name}": load().encode() for name, load in model_graph.items()}
-    keep = frozenset(series_artifacts) if log_artifacts else frozenset()
+    keep = artifacts.kept
 
     def finished(one: Work, score: dict, posterior: Posterior, plot: bytes, table: pl.DataFrame) -> ChildRecord:
         files = dict(graph) if "model_graph" in keep else {}
@@ -118,7 +120,7 @@ def record(
             model=stored if "model" in keep else None,
         )
 
-    outcome = each("record", finished, work, scores, posteriors, plots, tables)
+    outcome = each("record", finished, work, made.scores, made.posteriors, made.plots, made.tables)
     records, rows, forecasts = {}, {}, {}
     for series, value in outcome.items():
         one = work[series]
@@ -130,9 +132,9 @@ def record(
             forecasts[series] = pl.DataFrame(schema=FORECAST_SCHEMA)
         else:
             records[series] = value
-            rows[series] = _row(one, value, scores[series])
-            forecasts[series] = tables[series]
-    kept = {series: posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
+            rows[series] = _row(one, value, made.scores[series])
+            forecasts[series] = made.tables[series]
+    kept = {series: made.posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
     return rows, kept, forecasts, records, outcome
 
 

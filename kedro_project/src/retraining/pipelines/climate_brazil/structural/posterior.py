@@ -131,7 +131,7 @@ class Posterior:
 
     @cached_property
     def summary(self) -> dict[str, NDArray[np.float32]]:
-        """In-sample mean, sd, low and high (80 % highest-density interval) by month, degC; `forget` keeps these 12 kB."""
+        """In-sample mean, sd, low and high (80 % highest-density interval) by month; `forget` keeps these 12 kB."""
         in_sample = self.in_sample()
         low, high = in_sample.interval(0.8)
         bands = {"mean": in_sample.mean, "sd": in_sample.sd, "low": low, "high": high}

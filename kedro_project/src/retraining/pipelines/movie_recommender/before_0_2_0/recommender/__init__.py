@@ -1,0 +1,1 @@
+"""`retraining.recommender`, as far as a version registered before 0.2.0 asks for it."""
