@@ -24,11 +24,17 @@ class SharedKeyError(ValueError):
     """Two configuration files define one key; which of them holds would be a matter of chance."""
 
 
+class NotLiteralError(ValueError):
+    """A value from outside asks to be interpolated; the message names the parameter, never its value."""
+
+
 class ConfigLoader(OmegaConfigLoader):
     """An OmegaConfigLoader that knows `airflow.yml` and `mlflow.yml`, in a folder per pipeline too.
 
     * A key that two files of one environment define is refused, one with a leading underscore too: Kedro merges files
       before it resolves them, in the order of a set, so that one file's value would hold for both.
+    * A runtime parameter is a literal: OmegaConf would resolve `${…}` in what a form, a request or a command line says,
+      and run any resolver of the project with it. Such a value is refused by the parameter's name.
     * Where the catalog lacks entries that blocks of `airflow.yml` ask for, they are added.
 
     Args:
@@ -36,6 +42,9 @@ class ConfigLoader(OmegaConfigLoader):
         custom_resolvers: besides the library's.
         config_patterns: besides Kedro's and the library's.
         options: OmegaConfigLoader's.
+
+    Raises:
+        NotLiteralError: a runtime parameter holds `${…}`.
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class ConfigLoader(OmegaConfigLoader):
         **options: Any,
     ) -> None:
         self._more_entries = more_entries
+        _refuse_interpolations(options.get("runtime_params"), "")
         super().__init__(
             conf_source,
             custom_resolvers={**RESOLVERS, **(custom_resolvers or {})},
@@ -91,3 +101,18 @@ class ConfigLoader(OmegaConfigLoader):
     def _shown(self, path: Path) -> str:
         conf = Path(self.conf_source)
         return f"{conf.name}/{path.relative_to(conf)}" if path.is_relative_to(conf) else path.name
+
+
+def _refuse_interpolations(value: Any, name: str) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _refuse_interpolations(key, name or "a parameter's name")
+            _refuse_interpolations(inner, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_interpolations(inner, name)
+    elif isinstance(value, str) and "${" in value:
+        raise NotLiteralError(
+            f"{name}: a value from outside is taken as it is written, and this one holds ${{…}}, which configuration "
+            "alone may use; write the value itself, or put the expression into conf/"
+        )

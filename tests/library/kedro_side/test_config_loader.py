@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kedro.io import DataCatalog
 
-from tracked_kedro.kedro_side.config_loader import ConfigLoader, SharedKeyError
+from tracked_kedro.kedro_side.config_loader import ConfigLoader, NotLiteralError, SharedKeyError
 from tracked_kedro.promotion.catalog import promotion_entries
 
 
@@ -75,3 +76,32 @@ def test_a_dataset_of_another_pipeline_may_be_named_alike(conf: Path, name: str)
 def test_an_entry_of_one_s_own_wins(conf: Path):
     write(conf.parent, "rents/catalog.yml", "rents_evidence: {type: MemoryDataset}")
     assert loader(conf)["catalog"]["rents_evidence"] == {"type": "MemoryDataset"}
+
+
+@pytest.mark.parametrize(
+    "resolver",
+    ["form_choices:/proc/self/environ", "globals:secret", "oc.env:HOME", "oc.decode:1", "run_folder:a,b", "x"],
+)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"shop": {"stations": "VALUE"}},
+        {"shop": {"deep": {"stations": "before VALUE after"}}},
+        {"shop": {"stations": ["one", {"stations": "VALUE"}]}},
+        {"shop": {"stations": ("VALUE",)}},
+        {"stations": {"VALUE": 1}},
+    ],
+)
+def test_a_value_from_outside_is_never_interpolated(conf: Path, resolver: str, parameters: dict[str, Any]):
+    """The value would be executed, and what it made shown in logs; neither it nor a part of it is in the message."""
+    asked = json.loads(json.dumps(parameters).replace("VALUE", f"${{{resolver}}}"))
+    with pytest.raises(NotLiteralError, match="stations: a value from outside is taken as it is written") as raised:
+        loader(conf, runtime_params=asked)
+    assert resolver not in str(raised.value).replace("expression", "")
+
+
+def test_a_dollar_alone_is_a_character(conf: Path):
+    write(conf.parent, "shop/parameters.yml", "shop: {price: 1}")
+    assert loader(conf, runtime_params={"shop": {"price": "$5 {each}"}})["parameters"] == {
+        "shop": {"price": "$5 {each}"}
+    }
