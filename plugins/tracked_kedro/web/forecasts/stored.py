@@ -7,6 +7,7 @@ seconds. Requires nothing of a pipeline but these artifacts: `forecasts/overview
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from tracked_kedro.paging import paged
 from tracked_kedro.web.forecasts.kept import Files
 from tracked_kedro.web.fresh import Fresh
 from tracked_kedro.web.tracking import NotStoredError, Tracking
+
+log = logging.getLogger(__name__)
 
 OVERVIEW = "forecasts/overview.parquet"
 FORECASTS = "forecasts/forecasts.parquet"
@@ -68,6 +71,7 @@ class Stored:
     def __init__(self, tracking: Tracking, files: Files) -> None:
         self._tracking, self._files = tracking, files
         self._holds: dict[tuple[str, str], bool] = {}
+        self._unreadable: set[str] = set()
         self._frames = Fresh(3600.0, most=24)
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forecasts-page")
         self._lock = threading.Lock()
@@ -105,12 +109,24 @@ class Stored:
             max_results=_MOST_RUNS,
             order_by=["attributes.end_time DESC"],
         )
-        ended = [_stored(run) for run in parents if run.info.status in ("FINISHED", "FAILED")]
+        readable = (self._readable(run) for run in parents if run.info.status in ("FINISHED", "FAILED"))
+        ended = [run for run in readable if run is not None]
         holding = [run for run, holds in zip(ended, self._pool.map(self._holds_forecasts, ended), strict=True) if holds]
         by_month: dict[str, StoredRun] = {}
         for run in holding:
             by_month.setdefault(run.month, run)
         return [by_month[month] for month in sorted(by_month, reverse=True)]
+
+    def _readable(self, run: Any) -> StoredRun | None:
+        """A parent run as the page wants it; None, and a line in the log once, where its tags are not as ours are."""
+        try:
+            return _stored(run)
+        except (ValueError, TypeError, OSError, OverflowError) as error:
+            # Whoever may write to the tracking server may have made it: it is no reason to show nobody anything.
+            if run.info.run_id not in self._unreadable:
+                self._unreadable.add(run.info.run_id)
+                log.warning("Run %s is passed over: %s", run.info.run_id, type(error).__name__)
+            return None
 
     def _holds_forecasts(self, run: StoredRun) -> bool:
         key = (run.run_id, run.version)
@@ -187,4 +203,5 @@ def _stored(run: Any) -> StoredRun:
 
 
 def _month_of(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m}"
+    when = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{when.year:04d}-{when.month:02d}"
