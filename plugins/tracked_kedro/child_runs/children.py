@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.time import get_current_time_millis
 
+from tracked_kedro.compatibility import store_of
 from tracked_kedro.paging import PAGE, paged
 
 # The key; `series` since the first release, and so in all stores.
@@ -91,6 +92,4 @@ class ChildRuns:
         self._set_status(child.run_id, status, get_current_time_millis())
 
     def _set_status(self, run_id: str, status: str, end_time: int | None = None) -> None:
-        # The store's own call: the client's update_run and set_terminated read the run before they write it.
-        store = self.client._tracking_client.store
-        store.update_run_info(run_id, RunStatus.from_string(status), end_time, None)
+        store_of(self.client).update_run_info(run_id, RunStatus.from_string(status), end_time, None)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from airflow.sdk import BaseOperator, conf, get_current_context, task
 
-from tracked_kedro import names
+from tracked_kedro import compatibility, names
 from tracked_kedro.dag.alerts import alerts, deadline
 from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.retries import RETRY_POLICY
@@ -53,7 +53,7 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
         if pipeline in (kedro.mlflow.tracking.disable_tracking.pipelines or []):
             log.info("mlflow.yml disables tracking of %s: nothing will be tracked", pipeline)
             return None
-        experiment = kedro.mlflow.tracking.experiment._experiment
+        experiment = compatibility.experiment_of(kedro.mlflow)
         airflow = airflow_identity()
         _end_abandoned(experiment.experiment_id, airflow, context)
         cutoff = _cutoff(context)

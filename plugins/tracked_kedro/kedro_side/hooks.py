@@ -16,7 +16,6 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.config.resolvers import resolve_random_name
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from kedro_mlflow.framework.hooks.utils import _assert_mlflow_enabled
 from kedro_mlflow.io.catalog.switch_catalog_logging import switch_catalog_logging
 from kedro_mlflow.pipeline.pipeline_ml import PipelineML
 from mlflow.entities import RunStatus, RunTag
@@ -28,6 +27,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
+from tracked_kedro.compatibility import give_client, is_tracked
 from tracked_kedro.kedro_side import discovery
 from tracked_kedro.kedro_side.mlflow_config import MlflowConfig
 from tracked_kedro.kedro_side.parameter_check import check_parameters
@@ -127,7 +127,7 @@ class TrackingHook(MlflowHook):
         else:
             # Whoever opened the run has chosen the server and the experiment.
             config.server.mlflow_tracking_uri = mlflow.get_tracking_uri()
-            config.server._mlflow_client = MlflowClient()
+            give_client(config.server, MlflowClient())
             config.tracking.run.id = run.info.run_id
         self._context.mlflow = config  # type: ignore[attr-defined]
         self.mlflow_config = config
@@ -158,7 +158,7 @@ class TrackingHook(MlflowHook):
     def _join_open_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         names = run_params.get("pipeline_names") or ["__default__"]
         run = mlflow.active_run()
-        self._is_mlflow_enabled = run is not None and _assert_mlflow_enabled(names, self.mlflow_config)
+        self._is_mlflow_enabled = run is not None and is_tracked(names, self.mlflow_config)
         if run is None or not self._is_mlflow_enabled:
             switch_catalog_logging(catalog, False)
             return

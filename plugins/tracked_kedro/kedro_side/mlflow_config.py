@@ -10,6 +10,7 @@ from kedro.framework.context import KedroContext
 from kedro_mlflow.config.kedro_mlflow_config import ExperimentOptions, KedroMlflowConfig, MlflowTrackingOptions
 from pydantic import StrictBool, ValidationError
 
+from tracked_kedro.compatibility import client_of
 from tracked_kedro.kedro_side.redaction import without_secrets
 
 FILE = "mlflow.yml"
@@ -67,7 +68,7 @@ class MlflowConfig(KedroMlflowConfig):
 
     def _set_experiment(self) -> None:
         experiment = self.tracking.experiment
-        if not experiment.create and self.server._mlflow_client.get_experiment_by_name(experiment.name) is None:
+        if not experiment.create and client_of(self.server).get_experiment_by_name(experiment.name) is None:
             raise MlflowConfigError(
                 f"The experiment {experiment.name!r} does not exist at "
                 f"{without_secrets(str(self.server.mlflow_tracking_uri))}, and {FILE}: tracking.experiment.create is "

@@ -19,6 +19,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from tracked_kedro.compatibility import download_file
 from tracked_kedro.kedro_side.run_facts import git_tags
 from tracked_kedro.promotion.evidence import Candidate, Evidence, Version
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError, parse_reference
@@ -135,8 +136,7 @@ def read_version(version: ModelVersion) -> Version:
 def _content(source: str, path: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / "file"
-        # Not download_artifacts: it lists the folder first, a request or two more.
-        get_artifact_repository(source)._download_file(path, str(local))
+        download_file(get_artifact_repository(source), path, local)
         return local.read_bytes()
 
 
