@@ -41,3 +41,25 @@ def month_before(cutoff: date) -> str:
     """The last month that is read, as YYYY-MM; runs are named after it."""
     year, month = (cutoff.year, cutoff.month - 1) if cutoff.month > 1 else (cutoff.year - 1, 12)
     return f"{year:04d}-{month:02d}"
+
+
+def shifted(month: date, months: int) -> date:
+    """The first day of the month that is so many months later; earlier where `months` is negative.
+
+    >>> shifted(date(2019, 11, 1), -12)
+    datetime.date(2018, 11, 1)
+
+    Raises:
+        ValueError: that is before the year 1 or after the year 9999.
+    """
+    number = month.year * 12 + month.month - 1 + months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def months_between(earlier: date, later: date) -> int:
+    """How many months later the month of `later` is, whatever the days; negative where it is earlier.
+
+    >>> months_between(date(2018, 12, 31), date(2019, 1, 1))
+    1
+    """
+    return (later.year - earlier.year) * 12 + later.month - earlier.month

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tracked_kedro.month import cutoff_of, month_before
+from tracked_kedro.month import cutoff_of, month_before, months_between, shifted
 
 
 def at(text: str) -> datetime:
@@ -65,3 +65,24 @@ def test_a_wrong_cutoff_is_named_with_its_remedy(explicit: str, message: str):
 def test_the_months_of_a_year_follow_each_other():
     months = [month_before(date(2020, month, 1)) for month in range(1, 13)]
     assert months == ["2019-12", *(f"2020-{month:02d}" for month in range(1, 12))]
+
+
+@pytest.mark.parametrize(
+    ("month", "months", "wanted"),
+    [
+        (date(2019, 11, 1), 0, date(2019, 11, 1)),
+        (date(2019, 11, 30), 1, date(2019, 12, 1)),
+        (date(2019, 12, 1), 1, date(2020, 1, 1)),
+        (date(2020, 1, 1), -1, date(2019, 12, 1)),
+        (date(2020, 2, 29), -24, date(2018, 2, 1)),
+        (date(2020, 2, 29), 600, date(2070, 2, 1)),
+    ],
+)
+def test_months_later_and_earlier(month: date, months: int, wanted: date):
+    assert shifted(month, months) == wanted
+    assert months_between(month, wanted) == months
+
+
+def test_before_the_first_year_there_is_no_month():
+    with pytest.raises(ValueError, match="year 0"):
+        shifted(date(1, 1, 1), -1)

@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient
 
 from tracked_kedro.cli.locks import RETRAIN, only_one
 from tracked_kedro.cli.settings import dag_settings, kedro_parameters
+from tracked_kedro.month import shifted
 from tracked_kedro.rendering.completion import dag_blocks
 
 DECISION = "promotion/decision.md"
@@ -55,8 +56,7 @@ def replay(project: Path, pipeline: str, months: int, settings: Sequence[str], v
 
 
 def _cutoffs(last: date, count: int) -> list[date]:
-    final = last.year * 12 + last.month - 1
-    return [date(month // 12, month % 12 + 1, 1) for month in range(final - count + 1, final + 1)]
+    return [shifted(last, number + 1 - count) for number in range(count)]
 
 
 def _run(project: Path, pipeline: str, parameters: dict[str, Any], run_key: str) -> None:

@@ -21,6 +21,7 @@ from yaml import YAMLError
 
 from tracked_kedro.kedro_side.config_loader import SharedKeyError
 from tracked_kedro.kedro_side.discovery import PipelineError
+from tracked_kedro.kedro_side.local_files import write_atomically
 from tracked_kedro.kedro_side.parameters import ParameterError
 from tracked_kedro.rendering import grouping, preflight
 from tracked_kedro.rendering.blocks import Block, read_blocks
@@ -145,7 +146,5 @@ def _stale(target: Path, texts: Mapping[str, str]) -> list[Path]:
 
 def _written(path: Path, text: str) -> Path:
     # Airflow reads the folder meanwhile: it sees the old file or the new one, and passes over hidden ones.
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
+    write_atomically(path, text.encode())
     return path

@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from tracked_kedro.month import shifted
+
 _FAN = ("mean", "q025", "q10", "q25", "q50", "q75", "q90", "q975")
 
 
@@ -62,13 +64,8 @@ def observations(history: pl.DataFrame | None, row: dict[str, Any] | None) -> di
     last = row["last_observation"].replace(day=1)
     recent = row["recent"]
     # The list ends with the newest observation.
-    months = [_months_before(last, len(recent) - 1 - place) for place in range(len(recent))]
+    months = [shifted(last, place + 1 - len(recent)) for place in range(len(recent))]
     return {month: value for month, value in zip(months, recent, strict=True) if value is not None}
-
-
-def _months_before(month: date, count: int) -> date:
-    number = month.year * 12 + month.month - 1 - count
-    return date(number // 12, number % 12 + 1, 1)
 
 
 def realised(forecasts: pl.DataFrame, observed: dict[date, float], made: str) -> list[Month]:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from retraining.pipelines.climate_brazil.figures.palette import on_calendar
 from tracked_kedro.kedro_side.simulated import SIMULATED
+from tracked_kedro.month import months_between, shifted
 from tracked_kedro.reports.palette import BLUE, GREEN, GRID, INK, MUTED, VERMILLION
 
 # Letters are most of the work, and fitting them to the pixel grid a fifth of that.
@@ -60,7 +61,7 @@ def forecast_figure(label: str, tables: ForecastTables, simulated: bool) -> Figu
         raise ValueError(f"{label}: no observed temperature to draw; look at the station's file")
     newest: date = known["date"][-1]
     held_out = [*tables.holdout_forecast["date"], *tables.holdout_actuals["date"]]
-    split: date = min(held_out) if held_out else _shift(newest, 1)
+    split: date = min(held_out) if held_out else shifted(newest, 1)
     end: date = max([newest, *tables.holdout_forecast["date"], *tables.ahead["date"]])
     training = pl.col("date") < split
     points: tuple[tuple[pl.DataFrame, str, dict[str, Any]], ...] = (
@@ -80,10 +81,10 @@ def forecast_figure(label: str, tables: ForecastTables, simulated: bool) -> Figu
     figure = Figure(figsize=(12, 4.8), dpi=100, facecolor="white")
     context, close_up = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     figure.subplots_adjust(left=0.055, right=0.985, top=0.8, bottom=0.2, wspace=0.03)
-    since = max(known["date"][0], _shift(newest, 1 - 12 * CONTEXT_YEARS))
+    since = max(known["date"][0], shifted(newest, 1 - 12 * CONTEXT_YEARS))
     views = (
         (context, f"since {since:%B %Y}", since, end),
-        (close_up, "close-up", _shift(split, -CLOSE_UP_MONTHS), min(end, _shift(newest, CLOSE_UP_MONTHS))),
+        (close_up, "close-up", shifted(split, -CLOSE_UP_MONTHS), min(end, shifted(newest, CLOSE_UP_MONTHS))),
     )
     # The close-up shows part of the context: what is drawn is prepared once, and cut off at its edges.
     in_context = pl.col("date").is_between(since, end)
@@ -99,7 +100,7 @@ def forecast_figure(label: str, tables: ForecastTables, simulated: bool) -> Figu
         _dress(axes, title, first, last)
         axes.axvline(_between_months(split), color=INK, lw=1.1, ls=(0, (4, 3)), zorder=1)
     close_up.annotate(
-        f"training ended {_shift(split, -1):%b %Y}",
+        f"training ended {shifted(split, -1):%b %Y}",
         (_between_months(split), 1),
         xycoords=("data", "axes fraction"),
         xytext=(-5, -5),
@@ -174,23 +175,18 @@ def _dress(axes: Axes, title: str, first: date, last: date) -> None:
         spine.set_visible(side == "bottom")
         spine.set_color(MUTED)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.set_xlim(_shift(first, -1), _shift(last, 1))  # type: ignore[arg-type]  # dates are converted by the axis
+    axes.set_xlim(shifted(first, -1), shifted(last, 1))  # type: ignore[arg-type]  # dates are converted by the axis
     axes.set_xticks(*_month_ticks(first, last))  # type: ignore[arg-type]
 
 
 def _month_ticks(first: date, last: date) -> tuple[list[date], list[str]]:
     """Month starts at a round step, about ten of them at most, and their names."""
-    months = [_shift(first, n) for n in range((last.year - first.year) * 12 + last.month - first.month + 1)]
+    months = [shifted(first, n) for n in range(months_between(first, last) + 1)]
     step = next((s for s in (1, 3, 6, 12, 60, 120) if len(months) <= 10 * s), 240)
     ticks = [m for m in months if (m.year * 12 + m.month - 1) % step == 0]
     if step >= 12:
         return ticks, [f"{m:%Y}" for m in ticks]
     return ticks, [f"{m:%b\n%Y}" if m.month == 1 or m is ticks[0] else f"{m:%b}" for m in ticks]
-
-
-def _shift(month: date, months: int) -> date:
-    index = month.year * 12 + month.month - 1 + months
-    return date(index // 12, index % 12 + 1, 1)
 
 
 def _between_months(month: date) -> date:

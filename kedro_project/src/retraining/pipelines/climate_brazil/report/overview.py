@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from retraining.pipelines.climate_brazil.series.scores import known_score
+from tracked_kedro.month import months_between, shifted
 
 SCORES = ("rmse", "crps", "coverage_80", "skill_vs_seasonal_naive")
 RECENT = 36  # months of a sparkline
@@ -78,7 +79,7 @@ def overview(
         score, following_month = scores.get(series, {}), following.get(series, {})
         status = "carried_over" if series in fleet.carried_over else score.get("status", "quarantined")
         last = newest.get(series)
-        age = None if last is None else (cutoff.year - last.year) * 12 + cutoff.month - last.month
+        age = None if last is None else months_between(last, cutoff)
         stale = status == "carried_over" or (age is not None and age > max_age_months)
         reasons = [score.get("reason") or aside.get(series), fleet.degraded.get(series)]
         if age is not None and age > max_age_months:
@@ -104,7 +105,6 @@ def overview(
 
 
 def _recent(observed: pl.DataFrame, series: str, cutoff: date) -> list[float | None]:
-    last = (cutoff.year * 12 + cutoff.month - 2) - RECENT + 1
-    months = [date(month // 12, month % 12 + 1, 1) for month in range(last, last + RECENT)]
+    months = [shifted(cutoff, number - RECENT) for number in range(RECENT)]
     known = dict(observed.filter(pl.col("series") == series).select("date", "temperature").iter_rows())
     return [known.get(month) for month in months]

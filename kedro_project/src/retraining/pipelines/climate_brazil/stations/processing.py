@@ -33,6 +33,7 @@ from retraining.pipelines.climate_brazil.stations.intake import (
     selected,
 )
 from retraining.pipelines.climate_brazil.structural import Series
+from tracked_kedro.month import shifted
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def process_datasets(
         logger.info("%s (%s): %d months observed, %s", entries[key]["label"], key, count, span)
     table = pl.concat(tables.values())
     newest = _newest(table)
-    end = explicit or _next_month(newest)
+    end = explicit or shifted(newest, 1)
     months = {
         "cutoff": end.isoformat(),
         "month": f"{end - timedelta(days=1):%Y-%m}",
@@ -174,7 +175,7 @@ def _parsed_cutoff(cutoff: str | date | None, today: date | None) -> date | None
         raise CutoffError(f"cutoff {cutoff!r} is not a date; write the first of a month, such as 2019-11-01") from error
     day = day.date() if isinstance(day, datetime) else day
     if day.day != 1:
-        raise CutoffError(f"cutoff {day} is not the first of a month; write {day:%Y-%m}-01 or {_next_month(day)}")
+        raise CutoffError(f"cutoff {day} is not the first of a month; write {day:%Y-%m}-01 or {shifted(day, 1)}")
     if day > _this_month(today):
         raise CutoffError(
             f"cutoff {day} is in the future: {_this_month(today)} is the latest that leaves out the unfinished month"
@@ -184,7 +185,3 @@ def _parsed_cutoff(cutoff: str | date | None, today: date | None) -> date | None
 
 def _this_month(today: date | None) -> date:
     return (today or datetime.now(UTC).date()).replace(day=1)
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

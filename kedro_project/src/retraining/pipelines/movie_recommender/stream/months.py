@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from retraining.pipelines.movie_recommender.recommender.errors import CutoffError
+from tracked_kedro.month import shifted
 
 
 def read_from(value: str | date) -> date:
@@ -12,14 +13,9 @@ def read_from(value: str | date) -> date:
     return date.fromisoformat(str(value)[:10])
 
 
-def next_month(day: date) -> date:
-    """First day of the month after."""
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
-
-
 def cutoff_after(newest: datetime, now: datetime) -> date:
     """First day of the month after the newest event, or of the present month where that is earlier."""
-    return min(next_month(newest.date()), now.date().replace(day=1))
+    return min(shifted(newest.date(), 1), now.date().replace(day=1))
 
 
 def refuse_the_future(cutoff: date, now: datetime) -> date:
@@ -34,9 +30,3 @@ def refuse_the_future(cutoff: date, now: datetime) -> date:
             f"cutoff {cutoff} is in the future: {latest} is the latest that leaves out the unfinished month"
         )
     return cutoff
-
-
-def month_before(cutoff: date) -> str:
-    """The last month that is read, as YYYY-MM."""
-    year, month = (cutoff.year, cutoff.month - 1) if cutoff.month > 1 else (cutoff.year - 1, 12)
-    return f"{year:04d}-{month:02d}"

@@ -14,11 +14,11 @@ from retraining.pipelines.movie_recommender.recommender.errors import NothingToR
 from retraining.pipelines.movie_recommender.recommender.pairs import aggregate, with_targets
 from retraining.pipelines.movie_recommender.stream.months import (
     cutoff_after,
-    month_before,
     read_from,
     refuse_the_future,
 )
 from retraining.pipelines.movie_recommender.stream.parsing import REASONS, newest_time, parse_lines
+from tracked_kedro.month import month_before
 
 log = logging.getLogger(__name__)
 
