@@ -31,7 +31,7 @@ PREPARED = "replay__2020-07-01"
 # The end of the generated DAG, on what a month without promotion has left; one of them waits for seconds only.
 DAGS = """
 from airflow.sdk import DAG, Asset, Param
-from tracked_kedro import tasks
+from tracked_kedro.dag import tasks
 
 PARAMETERS = {"promotion": "climate_brazil.promotion.mode", "rules": "climate_brazil.promotion.rules"}
 KEDRO = {"pipeline": "climate_brazil", "parameters": PARAMETERS}
