@@ -133,7 +133,7 @@ class Waiting:
 
     def told(self, event: str) -> str:
         """The alert of an event that was sent last."""
-        self.airflow.wait(lambda: any(event in text for text in self.alerts), within=30)
+        self.airflow.wait(lambda: any(event in text for text in self.alerts), within=90)
         return [text for text in self.alerts if event in text][-1]
 
     def events(self) -> int:
