@@ -21,7 +21,7 @@ from tests.fixtures.stack import PlainServer
 from tracked_kedro.names import AIRFLOW_TAG, DAG_RUN_ID_TAG, DAG_RUN_URL_TAG, END_REASON_TAG, NOTE_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
-# From the end of the DAG run to that of its MLflow runs, in seconds. Two looks, half a minute apart, each a process that
+# Seconds from the end of the DAG run to that of its MLflow runs. Two looks, half a minute apart, each a process that
 # imports MLflow and waits for a server: a busy machine takes its time.
 WITHIN = 180
 
