@@ -18,20 +18,12 @@ from tests.deployment import ROOT
 from tests.integration.tracking.probe import AIRFLOW, Project, add_pipelines
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs; its migrations take seconds, a copy none."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def project(tmp_path: Path, var: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(tmp_path: Path, var: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """The copy, with everything of the process that a session changes put back at the end."""
     root = tmp_path / "project"
     (root / "src").mkdir(parents=True)  # Kedro wants one; the package itself is on the path
-    shutil.copy(database, var / "mlflow" / "mlflow.db")
+    shutil.copy(empty_database, var / "mlflow" / "mlflow.db")
     shutil.copy(ROOT / "kedro_project" / "pyproject.toml", root)
     shutil.copytree(ROOT / "kedro_project" / "conf", root / "conf")
     for environment in ("local", "test"):
