@@ -48,30 +48,29 @@ def pipelines_of(root: str) -> dict[str, Pipeline]:
     from kedro.pipeline import pipeline
 
     found: dict[str, Pipeline] = {}
-    whole, marked = [], []
     for name in names(root):
         create = _creator(root, name)
         if create is None:
             continue
         found[name] = _made(name, "create_pipeline", create)
-        whole.append(name)
-        module = _module(root, name, "pipeline")
-        for part, make in getattr(module, "PARTS", {}).items():
+        for part, make in getattr(_module(root, name, "pipeline"), "PARTS", {}).items():
             found[f"{name}{SEPARATOR}{part}"] = _made(name, part, make)
-        if getattr(module, "DEFAULT", False):
-            marked.append(name)
+    default = default_pipeline(root)
+    return {**found, "__default__": found[default] if default else pipeline([])}
+
+
+def default_pipeline(root: str) -> str | None:
+    """Name of the pipeline that `kedro run` without a name runs, None where none is.
+
+    Raises:
+        PipelineError: two claim to be it.
+    """
+    whole = [name for name in names(root) if _creator(root, name) is not None]
+    marked = [name for name in whole if getattr(_module(root, name, "pipeline"), "DEFAULT", False)]
     if len(marked) > 1:
         raise PipelineError(
             f"pipelines {' and '.join(marked)} both say DEFAULT = True; only one can be what `kedro run` runs"
         )
-    default = marked or (whole if len(whole) == 1 else [])
-    return {**found, "__default__": found[default[0]] if default else pipeline([])}
-
-
-def default_pipeline(root: str) -> str | None:
-    """Name of the pipeline that `kedro run` without a name runs, None where none is."""
-    whole = [name for name in names(root) if _creator(root, name) is not None]
-    marked = [name for name in whole if getattr(_module(root, name, "pipeline"), "DEFAULT", False)]
     return next(iter(marked), whole[0] if len(whole) == 1 else None)
 
 
