@@ -2,9 +2,11 @@
 
 # Task whose XCom value is the id of the parent MLflow run.
 OPEN_RUN_TASK = "open_run"
+# XCom key under which it says that nothing is tracked; without this and without an id it has not done its work.
+UNTRACKED = "untracked"
 CLOSE_RUN_TASK = "close_run"
 
-# Tags of the parent run. Identity of a parent: the first two.
+# Tags of the parent run; which of them make its identity: `tracked_kedro.parent_run.identity`.
 DAG_ID_TAG = "airflow.dag_id"
 DAG_RUN_ID_TAG = "airflow.dag_run_id"
 RUN_TYPE_TAG = "airflow.run_type"
@@ -24,6 +26,11 @@ DAG_RUN_URL_TAG = "airflow.dag_run_url"
 # Which Airflow the DAG run belongs to: several may log to one tracking server. Its value is an Airflow Variable.
 AIRFLOW_TAG = "airflow.instance"
 AIRFLOW_VARIABLE = "tracked_kedro_instance"
+# When the DAG run began, and how often it was cleared: a DAG run that was deleted and made again has the same id.
+STARTED_TAG = "airflow.dag_run_start"
+CLEARED_TAG = "airflow.clear_number"
+# Of the parent of the deleted one: the parent of the one that was made again.
+REPLACED_TAG = "airflow.replaced_by"
 # Host, process id and start of a process that a DAG run cannot outlive: that of `airflow dags test`.
 PROCESS_TAG = "airflow.process"
 # Why a run was ended by somebody else than its close task.

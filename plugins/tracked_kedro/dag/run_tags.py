@@ -56,6 +56,8 @@ def tags_of(pipeline: str, airflow: str, context: Any) -> dict[str, str]:
         names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
         names.USER_TAG: getpass.getuser(),
         names.AIRFLOW_TAG: airflow,
+        names.STARTED_TAG: dag_run.start_date,
+        names.CLEARED_TAG: dag_run.clear_number,
         names.DAG_RUN_URL_TAG: _page(dag_run),
         names.PROCESS_TAG: this_process() if is_attended(context) else None,
     }

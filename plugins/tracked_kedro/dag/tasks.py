@@ -66,6 +66,8 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
     # It is the first call to the tracking server, and the task's own retries have the patience.
     with variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"):
         run_id = _guarded(lambda: runs.in_parent(None, opened))
+    if run_id is None:
+        context["ti"].xcom_push(key=names.UNTRACKED, value=True)
     log.info("parent_run_id=%s", run_id)
     return run_id
 
@@ -159,7 +161,8 @@ def close_run(**context: Any) -> None:
     states = ti.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id]).get(dag_run.run_id, {})
     # Where a task is "upstream_failed", another one has failed: that one is worth naming.
     failed = sorted(key for key, state in states.items() if state == "failed")
-    run_id = _parent(context)
+    # Where a task has failed for want of a parent, that one is worth naming.
+    run_id = ti.xcom_pull(task_ids=names.OPEN_RUN_TASK) if failed else _guarded(lambda: _parent(context))
     if run_id is not None:
         # A DAG bears the name of its pipeline.
         _guarded(Session(dag_run.dag_id).connect)
@@ -204,14 +207,25 @@ def _cutoff(context: Any):
 
 def _in_parent(context: Any, session: Session, work: Callable[[], Any]) -> Any:
     """Call `work` with the DAG run's parent as MLflow's active run, on the server that mlflow.yml names."""
-    run_id = _parent(context)
+    run_id = _guarded(lambda: _parent(context))
     if run_id is not None:
         _guarded(session.connect)
     return _guarded(lambda: runs.in_parent(run_id, work))
 
 
 def _parent(context: Any) -> str | None:
-    return context["ti"].xcom_pull(task_ids=names.OPEN_RUN_TASK)
+    """Id of the parent run, None where `open_run` said that nothing is tracked.
+
+    Raises:
+        PermanentError: it said neither: a person marked it as success. Each task would make a run of its own.
+    """
+    ti = context["ti"]
+    run_id = ti.xcom_pull(task_ids=names.OPEN_RUN_TASK)
+    if run_id is None and not ti.xcom_pull(task_ids=names.OPEN_RUN_TASK, key=names.UNTRACKED):
+        raise PermanentError(
+            f"{names.OPEN_RUN_TASK} left no parent run id (was it marked as success?); clear {names.OPEN_RUN_TASK}"
+        )
+    return run_id
 
 
 def _refuse_unknown_parameters(context: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
+from tracked_kedro.errors import PermanentError
 from tracked_kedro.names import (
     DAG_ID_TAG,
     DAG_RUN_ID_TAG,
@@ -17,11 +18,14 @@ from tracked_kedro.names import (
     ERROR_TAGS,
     FAILED_TASKS_TAG,
     NOTE_TAG,
+    OPEN_RUN_TASK,
     PROCESS_TAG,
     PROMOTION_TAG,
+    REPLACED_TAG,
 )
 from tracked_kedro.paging import paged
 from tracked_kedro.parent_run.environment import variable
+from tracked_kedro.parent_run.identity import in_same_airflow, in_same_life
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -35,7 +39,15 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     """Find or create the parent run of a DAG run and mark it RUNNING.
 
     A run is found by its tags first, so that a repeated or retried call makes no second one; calls that race
-    settle on the oldest run, and each deletes its own where that is another.
+    settle on the oldest run, and each deletes its own where that is another. The parent of a DAG run that was deleted
+    and made again under the same id is ended, and says which run came after it.
+
+    Args:
+        experiment_id: where the run is looked for and made.
+        dag_id: the DAG's.
+        dag_run_id: the DAG run's.
+        name: of the run, where it is made.
+        tags: of the run; those that `tracked_kedro.parent_run.identity` names tell it from others of the same ids.
 
     Returns:
         Id of the parent run.
@@ -43,16 +55,19 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()
-    found = _parents(client, experiment_id, dag_id, dag_run_id)
+    found, earlier = _parents(client, experiment_id, dag_id, dag_run_id, tags)
     if not found:
         identity = {DAG_ID_TAG: dag_id, DAG_RUN_ID_TAG: dag_run_id}
         created = client.create_run(experiment_id, run_name=name, tags={**tags, **identity})
         # MLflow has no "create unless it exists": a run may begin earlier than ours and yet become visible later.
         time.sleep(_SETTLE_SECONDS)
-        found = _parents(client, experiment_id, dag_id, dag_run_id) or [created]
+        found = _parents(client, experiment_id, dag_id, dag_run_id, tags)[0] or [created]
         if found[0].info.run_id != created.info.run_id:
             client.delete_run(created.info.run_id)
     run = found[0]
+    for before in earlier:
+        abandon_parent(before.info.run_id, "KILLED", "the DAG run was deleted and made again")
+        client.set_tag(before.info.run_id, REPLACED_TAG, run.info.run_id)
     if run.info.status != "RUNNING":
         client.update_run(run.info.run_id, status="RUNNING")
     # Of a DAG run that is done again: what it runs in may be another process, and why it was ended is past.
@@ -64,10 +79,17 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     return run.info.run_id
 
 
-def _parents(client, experiment_id: str, dag_id: str, dag_run_id: str):
+def _parents(client, experiment_id: str, dag_id: str, dag_run_id: str, tags: Mapping[str, str]):
+    """Parents of this DAG run, the oldest first, and those of deleted ones of the same id in the same Airflow."""
     query = f"tags.`{DAG_ID_TAG}` = '{dag_id}' AND tags.`{DAG_RUN_ID_TAG}` = '{dag_run_id}'"
     order = ["attributes.start_time ASC", "attributes.run_id ASC"]
-    return list(paged(client.search_runs, [experiment_id], query, order_by=order))
+    runs = [
+        run
+        for run in paged(client.search_runs, [experiment_id], query, order_by=order)
+        if in_same_airflow(run.data.tags, tags) and REPLACED_TAG not in run.data.tags
+    ]
+    found = [run for run in runs if in_same_life(run.data.tags, tags)]
+    return found, [run for run in runs if run not in found]
 
 
 def close_parent(run_id: str, failed_tasks: Sequence[str] = (), not_promoted: str | None = None) -> None:
@@ -84,7 +106,7 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = (), not_promoted: st
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()
-    run = client.get_run(run_id)
+    run = _existing(run_id)
     _end_children(client, run, "FAILED")
     _link_to_airflow(client, run)
     if not_promoted:
@@ -145,6 +167,9 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
 
     The active run is a matter of the thread: when this one ends nothing leaks into the next task of the
     process, and MLflow's exit hook finds nothing to end. Without an id, `work` runs untracked.
+
+    Raises:
+        PermanentError: somebody deleted the parent meanwhile.
     """
     outcome: Future[Result] = Future()
 
@@ -153,10 +178,8 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
             if run_id is None:
                 outcome.set_result(work())
                 return
-            import mlflow
-
             # A run that a node nests in the parent would otherwise go into MLflow's experiment "Default".
-            with variable(_EXPERIMENT, mlflow.start_run(run_id=run_id).info.experiment_id):
+            with variable(_EXPERIMENT, _resumed(run_id).info.experiment_id):
                 outcome.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             outcome.set_exception(error)
@@ -164,3 +187,37 @@ def in_parent(run_id: str | None, work: Callable[[], Result]) -> Result:
     # A daemon, and no executor that is waited for: the task's time-out, a signal to the main thread, must end it.
     threading.Thread(target=resumed, name="kedro", daemon=True).start()
     return outcome.result()
+
+
+def _resumed(run_id: str):
+    """The parent as MLflow's active run of this thread."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return mlflow.start_run(run_id=run_id)
+    except MlflowException:
+        _existing(run_id)
+        raise
+
+
+def _existing(run_id: str):
+    """The run.
+
+    Raises:
+        PermanentError: somebody deleted it, for now or for good.
+    """
+    from mlflow.entities import LifecycleStage
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    run = None
+    try:
+        run = MlflowClient().get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    if run is None or run.info.lifecycle_stage == LifecycleStage.DELETED:
+        remedy = f"restore it there, or clear {OPEN_RUN_TASK}"
+        raise PermanentError(f"The parent run {run_id} was deleted in MLflow: {remedy}")
+    return run

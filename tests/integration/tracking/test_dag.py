@@ -23,7 +23,7 @@ from tests.deployment import ROOT, deployment_environment
 from tests.fixtures.dags import copied, rendered
 from tests.fixtures.real_airflow import Airflow, migrate
 from tests.integration.tracking.probe import AIRFLOW, FAILURE, add_pipelines, configure
-from tracked_kedro.names import DAG_RUN_ID_TAG
+from tracked_kedro.names import DAG_RUN_ID_TAG, REPLACED_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
 DAG = "probe"
@@ -45,6 +45,9 @@ class Deployment:
         """Trigger a DAG run and wait; its state."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         self.airflow.call("POST", f"dags/{DAG}/dagRuns", body)
+        return self.ended(run_id)
+
+    def ended(self, run_id: str) -> str:
         over = ("success", "failed")
         self.airflow.wait(lambda: self.airflow.state(DAG, run_id) in over, within=WITHIN)
         return self.airflow.state(DAG, run_id)
@@ -154,6 +157,35 @@ def test_a_failure_is_told_by_type_and_message_without_the_password_in_it(deploy
     assert parent.data.tags["airflow.failed_tasks"] == "third"
     # Those of the nodes that ran.
     assert parent.data.params.keys() >= {"probe.settings.line", "probe.count"}
+
+
+def test_open_run_that_was_marked_as_success_leaves_no_run_behind(deployment: Deployment) -> None:
+    before = {run.info.run_id for run in deployment.runs()}
+    airflow = deployment.airflow
+    airflow.call("PATCH", f"dags/{DAG}", {"is_paused": True})
+    airflow.call("POST", f"dags/{DAG}/dagRuns", {"dag_run_id": "by_hand", "logical_date": None, "conf": {}})
+    airflow.call("PATCH", f"dags/{DAG}/dagRuns/by_hand/taskInstances/open_run", {"new_state": "success"})
+    airflow.call("PATCH", f"dags/{DAG}", {"is_paused": False})
+    assert deployment.ended("by_hand") == "failed"
+    # At its first try: the next would find no parent either.
+    assert deployment.states("by_hand")["first"] == "failed"
+    assert "left no parent run id (was it marked as success?); clear open_run" in deployment.log("by_hand", "first")
+    assert {run.info.run_id for run in deployment.runs()} == before
+
+
+def test_a_dag_run_that_was_deleted_and_made_again_has_a_parent_of_its_own(deployment: Deployment) -> None:
+    assert deployment.run("again") == "success"
+    before = deployment.parent("again")
+    deployment.airflow.call("DELETE", f"dags/{DAG}/dagRuns/again")
+    assert deployment.run("again") == "success"
+    old, new = sorted((run for run in deployment.runs() if run.data.tags.get(DAG_RUN_ID_TAG) == "again"), key=_start)
+    assert old.info.run_id == before.info.run_id
+    assert old.data.tags[REPLACED_TAG] == new.info.run_id
+    assert new.info.status == "FINISHED"
+
+
+def _start(run: Run) -> int:
+    return run.info.start_time
 
 
 def test_where_no_experiment_may_be_created_the_dag_run_fails_before_any_node_runs(deployment: Deployment) -> None:

@@ -15,6 +15,7 @@ from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from tracked_kedro.errors import PermanentError
 from tracked_kedro.names import DAG_ID_TAG, DAG_RUN_ID_TAG, FAILED_TASKS_TAG, PROMOTION_TAG
 from tracked_kedro.parent_run import runs
 
@@ -72,6 +73,21 @@ def test_a_deleted_parent_is_not_found_again(store: MlflowClient, experiment: st
     first = opened(experiment)
     store.delete_run(first)
     assert opened(experiment) != first
+
+
+@pytest.mark.parametrize("work", [lambda run: runs.in_parent(run, list), runs.close_parent], ids=["task", "close_run"])
+def test_a_parent_that_a_person_deleted_is_named_with_the_remedy(store: MlflowClient, experiment: str, work):
+    run_id = opened(experiment)
+    store.delete_run(run_id)
+    with pytest.raises(PermanentError, match=f"{run_id} was deleted in MLflow: restore it there, or clear open_run"):
+        work(run_id)
+    store.restore_run(run_id)
+    work(run_id)
+
+
+def test_a_parent_that_is_gone_for_good_is_named_with_the_remedy(store: MlflowClient, experiment: str):
+    with pytest.raises(PermanentError, match="was deleted in MLflow"):
+        runs.in_parent("0" * 32, list)
 
 
 def test_racing_threads_settle_on_one_run(store: MlflowClient, experiment: str):
