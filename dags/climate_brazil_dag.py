@@ -49,7 +49,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 6 3 * *", timezone="UTC"),
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=2,
     tags=["retraining", "forecasting", "pymc"],
     on_failure_callback=tasks.alerts("failed"),
     deadline=tasks.deadline(12),
@@ -164,7 +164,9 @@ with DAG(
             format="date",
             title="Cutoff",
             description=(
-                "First day of the first month that is not read; empty means the first day of the month of this run."
+                "First day of the first month that is not read; empty means the first day of "
+                "the month of this run, or the month after the newest input where that is "
+                "older."
             ),
         ),
         "promotion": Param(
@@ -195,7 +197,7 @@ with DAG(
     open_run = tasks.open_run.override(
         task_id="open_run",
         doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
-    )(**KEDRO)
+    )(max_age_months=6, **KEDRO)
     model_graph = tasks.RunNodes(
         task_id="model_graph",
         doc_md="Draw the model's graph, once per configuration.",

@@ -50,7 +50,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("30 6 4 * *", timezone="UTC"),
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=2,
     tags=["retraining", "recommender", "cornac"],
     on_failure_callback=tasks.alerts("failed"),
     deadline=tasks.deadline(12),
@@ -99,7 +99,9 @@ with DAG(
             format="date",
             title="Cutoff",
             description=(
-                "First day of the first month that is not read; empty means the first day of the month of this run."
+                "First day of the first month that is not read; empty means the first day of "
+                "the month of this run, or the month after the newest input where that is "
+                "older."
             ),
         ),
         "promotion": Param(
@@ -130,7 +132,7 @@ with DAG(
     open_run = tasks.open_run.override(
         task_id="open_run",
         doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
-    )(**KEDRO)
+    )(max_age_months=6, **KEDRO)
     keep_stream = tasks.RunNodes(
         task_id="keep_stream",
         doc_md=("Keep the stream and the table of runtimes by content, so that this run can be made again."),

@@ -63,7 +63,7 @@ def test_runs_monthly_with_a_data_interval(dag: Any):
     assert all(field.isdigit() for field in (minute, hour, day))
     assert int(day) <= 28  # a day that every month has
     assert dag.catchup is False
-    assert dag.max_active_runs == 1
+    assert dag.max_active_runs == 2
 
 
 def test_every_task_has_retries_and_a_time_out(dag: Any):

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
-from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 from omegaconf import OmegaConf
 
+from tracked_kedro.kedro_side.settled_cutoff import cause, cutoff_among, cutoff_part
 from tracked_kedro.rendering.completion import dag_blocks
 
 
@@ -38,7 +38,6 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str], variables: Seque
     texts = [*from_make(dag, blocks[dag], variables, os.environ), *texts]
     conf = dict(_setting(text, blocks[dag]["params"]) for text in texts)
     runtime_params = {**kedro_parameters(blocks[dag], conf), "use_mlflow": False, "run_key": "cutoff"}
-    cutoff_pipeline = f"{dag}.cutoff"
     # What goes wrong is said once, below.
     for name in ("kedro", "kedro.runner", "retraining"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -48,11 +47,11 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str], variables: Seque
             runtime_params=runtime_params,
             save_on_close=False,
         ) as session:
-            if cutoff_pipeline not in pipelines:
+            part = cutoff_part(dag)
+            if part is None:
                 session.load_context()  # type: ignore[attr-defined]  # checks the parameters
             else:
-                outputs = session.run(pipeline_names=[cutoff_pipeline])  # type: ignore[call-arg]
-                [cutoff] = [dataset.load() for name, dataset in outputs.items() if name.endswith("_cutoff")]
+                cutoff = cutoff_among(session.run(pipeline_names=[part]))  # type: ignore[call-arg]
                 if "cutoff" not in conf:
                     click.echo(
                         f"Cutoff {cutoff}: the month after the newest observation (CUTOFF=YYYY-MM-01 sets another)"
@@ -61,13 +60,9 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str], variables: Seque
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     except DatasetError as error:
-        # What a dataset finds wrong with its input comes wrapped, by the dataset and by the catalog.
-        cause: BaseException | None = error
-        while isinstance(cause, DatasetError):
-            cause = cause.__cause__
-        if not isinstance(cause, ValueError):
+        if (found := cause(error)) is error:
             raise
-        raise click.ClickException(str(cause)) from error
+        raise click.ClickException(str(found)) from error
     return conf
 
 

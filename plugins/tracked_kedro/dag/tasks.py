@@ -12,12 +12,13 @@ from airflow.sdk import BaseOperator, conf, get_current_context, task
 
 from tracked_kedro import compatibility, names
 from tracked_kedro.dag.alerts import alerts, deadline
+from tracked_kedro.dag.cutoffs import cutoff, settle
 from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.retries import RETRY_POLICY
 from tracked_kedro.dag.run_tags import airflow_identity, tags_of
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.kedro_side.sessions import Session, nested
-from tracked_kedro.month import cutoff_of, month_before
+from tracked_kedro.month import month_before
 from tracked_kedro.parent_run import runs
 from tracked_kedro.parent_run.environment import variable
 from tracked_kedro.parent_run.reconciliation import reconcile
@@ -40,9 +41,13 @@ log = logging.getLogger(__name__)
 
 
 @task
-def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> str | None:
+def open_run(
+    *, pipeline: str, parameters: dict[str, str], max_age_months: int | None = None, **context: Any
+) -> str | None:
     """Open the parent MLflow run of this DAG run; its id is this task's XCom value (None: tracking is off)."""
     _guarded(lambda: _refuse_unknown_parameters(context))
+    if names.CUTOFF in parameters:
+        _guarded(lambda: settle(pipeline, _kedro_parameters(parameters, context), max_age_months, context))
     session = _session(pipeline, parameters, context)
 
     def opened() -> str | None:
@@ -56,9 +61,8 @@ def open_run(*, pipeline: str, parameters: dict[str, str], **context: Any) -> st
         experiment = compatibility.experiment_of(kedro.mlflow)
         airflow = airflow_identity()
         _end_abandoned(experiment.experiment_id, airflow, context)
-        cutoff = _cutoff(context)
         dag_run = context["dag_run"]
-        name = f"{pipeline} {month_before(cutoff)}"
+        name = f"{pipeline} {month_before(cutoff(context))}"
         return runs.open_parent(
             experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, tags_of(pipeline, airflow, context)
         )
@@ -176,15 +180,16 @@ def close_run(**context: Any) -> None:
 
 def _session(pipeline: str, parameters: dict[str, str], context: Any, extra: dict[str, Any] | None = None) -> Session:
     """The Kedro session of this DAG run: its parameters under their Kedro names, its month, its own data folder."""
-    values = {
-        parameters[key]: value
-        for key, value in {**context["params"], **_when_scheduled(context)}.items()
-        if key in parameters and value is not None
-    }
-    if names.CUTOFF in parameters:
-        values[parameters[names.CUTOFF]] = _guarded(lambda: _cutoff(context)).isoformat()
+    month = _guarded(lambda: cutoff(context)).isoformat() if names.CUTOFF in parameters else None
+    return Session(pipeline, {**_kedro_parameters(parameters, context, month), **(extra or {})})
+
+
+def _kedro_parameters(parameters: dict[str, str], context: Any, month: str | None = None) -> dict[str, Any]:
+    """Parameters of the DAG run under their Kedro names, and its data folder; its cutoff as given."""
+    given = {**context["params"], **_when_scheduled(context), names.CUTOFF: month}
+    values = {parameters[key]: value for key, value in given.items() if key in parameters and value is not None}
     run_key = re.sub(r"[^\w.-]+", "_", context["dag_run"].run_id)
-    return Session(pipeline, {**nested(values), names.RUN_KEY: run_key, **(extra or {})})
+    return {**nested(values), names.RUN_KEY: run_key}
 
 
 def _when_scheduled(context: Any) -> dict[str, Any]:
@@ -198,11 +203,6 @@ def _when_scheduled(context: Any) -> dict[str, Any]:
         for key, schema in declared.items()
         if "when_scheduled" in schema and key not in (dag_run.conf or {})
     }
-
-
-def _cutoff(context: Any):
-    dag_run = context["dag_run"]
-    return cutoff_of(context["params"].get(names.CUTOFF), dag_run.data_interval_end, dag_run.run_after)
 
 
 def _in_parent(context: Any, session: Session, work: Callable[[], Any]) -> Any:

@@ -37,6 +37,10 @@ class Session:
         bootstrap_project(path)
         return path
 
+    def bootstrap(self) -> None:
+        """Make the project's settings and pipelines known to this process."""
+        _ = self._project
+
     @contextmanager
     def _opened(self):
         path = self._project

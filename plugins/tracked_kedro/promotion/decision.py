@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tracked_kedro.promotion.evidence import Evidence
-from tracked_kedro.promotion.rules import CHAMPION, Rule
+from tracked_kedro.promotion.never import forbidden
+from tracked_kedro.promotion.outcome import RuleOutcome
+from tracked_kedro.promotion.rules import CHAMPION, Promotion, Rule
 from tracked_kedro.promotion.side_by_side import ScoreRow, as_table, number
-
-Outcome = Literal["passed", "failed", "not applicable"]
-
-
-class RuleOutcome(BaseModel):
-    """What became of one rule, with its numbers.
-
-    Attributes:
-        rule: the rule in words, such as "crps at most 1.02 x crps_climatology_trend".
-        value: the challenger's score; None where it has none.
-        bound: what the value must not exceed, or fall below; None where the rule does not apply.
-        note: why, in words, where numbers do not say it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    rule: str
-    outcome: Outcome
-    value: float | None = None
-    bound: float | None = None
-    note: str = ""
 
 
 class Decision(BaseModel):
@@ -63,22 +42,22 @@ class Decision(BaseModel):
 
 
 def judge(
-    challenger: Evidence, champion: Evidence | None, rules: Sequence[Rule], champion_version: int | None = None
+    challenger: Evidence, champion: Evidence | None, promotion: Promotion, champion_version: int | None = None
 ) -> tuple[bool, str, tuple[RuleOutcome, ...]]:
     """Hold a challenger against what is never allowed and against the pipeline's rules.
 
     Args:
         challenger: of the new version.
         champion: of the version that is served now, None where there is none.
-        rules: all must hold or be not applicable.
+        promotion: its rules must all hold or be not applicable.
         champion_version: its number; scores on shared cases count only if they are about this version.
 
     Returns:
         Whether the challenger may be promoted, one sentence why, and what became of each rule.
     """
     outcomes = (
-        *_always(challenger, champion, champion_version),
-        *(_apply(rule, challenger, champion) for rule in rules),
+        *forbidden(challenger, champion, promotion.max_stale_share, champion_version),
+        *(_apply(rule, challenger, _of_its_kind(champion, challenger)) for rule in promotion.rules),
     )
     failed = [outcome.rule for outcome in outcomes if outcome.outcome == "failed"]
     applied = sum(outcome.outcome == "passed" for outcome in outcomes)
@@ -87,27 +66,9 @@ def judge(
     return True, f"all {applied} rules that apply are met", outcomes
 
 
-def _always(challenger: Evidence, champion: Evidence | None, version: int | None) -> list[RuleOutcome]:
-    """What holds whatever the configured rules are; only what has a say in this case is listed."""
-    if champion is None:
-        return []
-    outcomes = []
-    if challenger.cutoff and champion.cutoff:
-        earlier = challenger.cutoff < champion.cutoff
-        note = f"{challenger.cutoff} against {champion.cutoff}"
-        outcomes.append(_plain("cutoff not before the champion's", not earlier, note))
-    if champion.members:
-        lost = sorted(set(champion.members) - set(challenger.members))
-        note = f"lacks {', '.join(lost[:10])}{' …' if len(lost) > 10 else ''}" if lost else f"{len(champion.members)}"
-        outcomes.append(_plain("everything that the champion answers for", not lost, note))
-    if challenger.compared_with != version and challenger.shared:
-        note = f"compared with version {challenger.compared_with}, the champion is {version}; run the comparison again"
-        outcomes.append(_plain("compared with the present champion", False, note))
-    return outcomes
-
-
-def _plain(rule: str, holds: bool, note: str) -> RuleOutcome:
-    return RuleOutcome(rule=rule, outcome="passed" if holds else "failed", note=note)
+def _of_its_kind(champion: Evidence | None, challenger: Evidence) -> Evidence | None:
+    """The champion whose scores can be compared: those of simulated data say nothing about real data."""
+    return champion if champion is not None and champion.simulated == challenger.simulated else None
 
 
 def _apply(rule: Rule, challenger: Evidence, champion: Evidence | None) -> RuleOutcome:
@@ -119,7 +80,7 @@ def _apply(rule: Rule, challenger: Evidence, champion: Evidence | None) -> RuleO
     elif rule.reference != CHAMPION:
         reference, note = challenger.metrics.get(rule.reference), "" if value is None else f"{rule.reference}"
     elif champion is None:
-        return RuleOutcome(rule=text, outcome="not applicable", value=value, note="there is no champion yet")
+        return RuleOutcome(rule=text, outcome="not applicable", value=value, note="no champion to compare with")
     elif shared := challenger.shared.get(rule.metric):
         note = f"on {shared.cases} shared {shared.unit}, champion {shared.champion:.4g}"
         if shared.cases < rule.min_shared:

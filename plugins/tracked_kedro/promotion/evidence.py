@@ -31,13 +31,17 @@ class Evidence(BaseModel):
         metrics: scores of the model, and of what it is compared with, on held-out data.
         members: what the model can answer for (series, countries, …); empty where that is no question.
         cutoff: first day that was not read; None where the data has no time.
+        newest: day of the newest observation that was used; None where the data has no time.
+        stale_share: share of the members whose newest observation is too old for the cutoff; None where that is no
+            question.
+        simulated: whether the data is made up.
         data_digest: hash of the training data.
         incomplete: why this run must not register a version (only some of the series were asked for, …).
         compared_with: version of the champion that `shared` is about, None where there was none.
         shared: by metric; a metric that is not in it is compared as a whole with the champion's own.
         remarks: what a person who approves should know, one sentence each.
         settings: configuration and code it was made with, flat, to tell later what has changed.
-        tags: what the version shall be tagged with, besides what every version is.
+        tags: what the version shall be tagged with, besides what every version is; `code` is the version of the code.
         pictures: for a person who approves: path of a PNG among the run's artifacts by caption.
     """
 
@@ -46,6 +50,9 @@ class Evidence(BaseModel):
     metrics: dict[str, float]
     members: tuple[str, ...] = ()
     cutoff: date | None = None
+    newest: date | None = None
+    stale_share: float | None = None
+    simulated: bool = False
     data_digest: str | None = None
     incomplete: str | None = None
     compared_with: int | None = None
@@ -78,3 +85,20 @@ class Version:
     run_id: str
     evidence: Evidence
     file: Callable[[str], bytes]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was made of simulated data."""
+        return self.evidence.simulated
+
+
+def comparable(champion: Version | None, simulated: bool) -> Version | None:
+    """The champion, unless one of it and of this run was made of simulated data and the other was not.
+
+    Across that border nothing is compared and nothing carried over.
+
+    Args:
+        champion: the version that is served now, None where there is none.
+        simulated: whether the data of this run is.
+    """
+    return champion if champion is not None and champion.simulated == simulated else None

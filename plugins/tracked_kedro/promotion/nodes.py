@@ -44,7 +44,7 @@ def decide(
         decision = Decision(model=challenger["model"], version=number, champion=number, promote=False, reason=reason)
     else:
         before = champion.evidence if champion else None
-        promote, reason, outcomes = judge(own, before, promotion.rules, number)
+        promote, reason, outcomes = judge(own, before, promotion, number)
         decision = Decision(
             model=challenger["model"],
             version=challenger["version"],

@@ -55,7 +55,9 @@ class Promotion(Parameters):
 
     Attributes:
         mode: "auto" promotes what meets the rules, "approve" asks a person then, "never" leaves the champion.
+        max_stale_share: share of the members that may be stale at the cutoff, whatever the rules say.
     """
 
     mode: Literal["auto", "approve", "never"] = "auto"
+    max_stale_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]

@@ -160,6 +160,7 @@ class Block(_Model):
     timezone: Annotated[str, AfterValidator(_is_a_timezone)]
     catchup: bool
     max_active_runs: Positive
+    max_age_months: Count | None = None
     retries: Count
     retry_delay_seconds: Count
     timeout_minutes: Annotated[float, Field(gt=0)]

@@ -6,9 +6,10 @@ from datetime import date
 
 import pytest
 
-from tracked_kedro.promotion.decision import Decision, RuleOutcome, as_markdown, judge
+from tracked_kedro.promotion.decision import Decision, as_markdown, judge
 from tracked_kedro.promotion.evidence import Evidence, Shared
-from tracked_kedro.promotion.rules import CHAMPION, Rule
+from tracked_kedro.promotion.outcome import RuleOutcome
+from tracked_kedro.promotion.rules import CHAMPION, Promotion, Rule
 from tracked_kedro.promotion.side_by_side import side_by_side
 
 GOOD = {
@@ -39,7 +40,7 @@ def evidence(cutoff: date = date(2019, 11, 1), shared: Shared | None = None, **m
 
 
 def against(champion: Evidence | None, challenger: Evidence) -> tuple[bool, dict[str, RuleOutcome]]:
-    promote, _, outcomes = judge(challenger, champion, RULES, 1 if champion else None)
+    promote, _, outcomes = judge(challenger, champion, Promotion(rules=RULES), 1 if champion else None)
     return promote, {outcome.rule: outcome for outcome in outcomes}
 
 
@@ -74,7 +75,7 @@ def test_from_a_hundred_series_on_one_may_fail_its_gate():
 
 def test_a_score_that_is_missing_refuses_instead_of_passing():
     challenger = Evidence(metrics={key: value for key, value in GOOD.items() if key != "coverage_80"})
-    promote, _, outcomes = judge(challenger, None, RULES)
+    promote, _, outcomes = judge(challenger, None, Promotion(rules=RULES))
     assert not promote
     assert {outcome.note for outcome in outcomes if outcome.outcome == "failed"} == {"coverage_80 was not measured"}
 
@@ -110,7 +111,7 @@ def test_a_version_that_lacks_a_member_is_never_promoted():
 
 def test_scores_against_another_champion_do_not_count():
     shared = Shared(challenger=0.1, champion=0.4, cases=11)
-    promote, _, outcomes = judge(evidence(shared=shared), evidence(), RULES, champion_version=7)
+    promote, _, outcomes = judge(evidence(shared=shared), evidence(), Promotion(rules=RULES), champion_version=7)
     assert not promote
     assert any("the champion is 7" in outcome.note for outcome in outcomes)
 
@@ -118,8 +119,8 @@ def test_scores_against_another_champion_do_not_count():
 def test_without_shared_cases_a_pipeline_may_compare_as_a_whole():
     rule = Rule(metric="rmse", direction="lower", reference=CHAMPION, tolerance=0.1)
     before = Evidence(metrics={"rmse": 1.0})
-    assert judge(Evidence(metrics={"rmse": 1.09}), before, [rule], 1)[0]
-    assert not judge(Evidence(metrics={"rmse": 1.11}), before, [rule], 1)[0]
+    assert judge(Evidence(metrics={"rmse": 1.09}), before, Promotion(rules=(rule,)), 1)[0]
+    assert not judge(Evidence(metrics={"rmse": 1.11}), before, Promotion(rules=(rule,)), 1)[0]
 
 
 def test_tolerance_is_on_the_worse_side_whatever_the_sign():
@@ -129,7 +130,7 @@ def test_tolerance_is_on_the_worse_side_whatever_the_sign():
 
 
 def test_markdown_shows_every_rule_with_its_numbers():
-    promote, reason, outcomes = judge(evidence(coverage_80=0.5), None, RULES)
+    promote, reason, outcomes = judge(evidence(coverage_80=0.5), None, Promotion(rules=RULES))
     decision = Decision(
         model="rents",
         version=3,

@@ -63,11 +63,13 @@ class Trained:
     months: dict[str, str]
     series_ids: list[str] = field(default_factory=lambda: list(LABELS))
     asked_for: tuple[str, ...] = ()
+    simulated: bool = True
 
     def times(self, factor: float) -> Trained:
         """The same fleet, where the CRPS of each held-out forecast is `factor` times what it was.
 
-        Its distance from what was observed, and its spread, are that many times as large: CRPS is homogeneous.
+        Its distance from what was observed, and its spread, are that many times as large: CRPS is homogeneous. An old
+        observation is revised a little, for the same data again would teach nothing.
         """
         held_out, observed = pl.col("kind") == "heldout", pl.col("observed")
         moved = {
@@ -80,7 +82,9 @@ class Trained:
             one: {**row, **{name: factor * row[name] for name in ("crps", "mae", "rmse")}}
             for one, row in self.scores.items()
         }
-        return replace(self, forecasts=forecasts, scores=scores)
+        revised = pl.when(pl.int_range(pl.len()) == 0).then(factor / 1e5).otherwise(0.0)
+        table = self.table.with_columns(temperature=pl.col("temperature") + revised)
+        return replace(self, forecasts=forecasts, scores=scores, table=table)
 
     def without(self, series: str, reason: str) -> Trained:
         """The same fleet, where a series' file was set aside."""
@@ -152,14 +156,14 @@ class Registering:
             "climate_entries": entries,
             "climate_monitored": {"degraded": {}},
             "climate_child_runs": {},
-            "climate_stations_origin": {"simulated": True, "origin": "the simulated sample"},
+            "climate_stations_origin": {"simulated": trained.simulated, "origin": "somewhere"},
             f"params:{NAME}.series": list(trained.asked_for),
             f"params:{NAME}.model": ModelConfig(),
             f"params:{NAME}.inference": InferenceConfig(min_ess=20),
             f"params:{NAME}.n_ahead": 3,
             f"params:{NAME}.testing_window": 12,
             f"params:{NAME}.monitoring": Monitoring(),
-            f"params:{NAME}.promotion": Promotion(rules=CLIMATE_RULES),
+            f"params:{NAME}.promotion": Promotion(rules=CLIMATE_RULES, max_stale_share=0.5),
             f"{NAME}_approval": {},
         }
         made = {name: Kept() for name in self._made_in_memory()}
@@ -271,6 +275,38 @@ def test_the_second_month_without_a_file_carries_on_what_was_carried_over(traine
     assert Fleet(registering.champion().file(POSTERIORS)).ids == ["belem", "rio"]
     # Belém would meet itself: it has no say in the comparison.
     assert found["evidence"]["shared"]["crps"]["cases"] == 12
+
+
+def test_the_same_month_again_crowns_nothing(trained: Trained, registering: Registering):
+    registering.month(trained)
+    found = registering.month(replace(trained, asked_for=()))
+    assert not found["decision"]["promote"]
+    assert "something to learn since the champion" in found["decision"]["reason"]
+    assert registering.registry.aliases()["champion"] == 1
+
+
+def test_a_fleet_that_is_stale_at_its_cutoff_is_never_champion(trained: Trained, registering: Registering):
+    """Cutoff 2026-11 on data that end in 2019-10: all rules of the configuration are met."""
+    found = registering.month(replace(trained, months={**trained.months, "cutoff": "2026-11-01"}))
+    assert found["evidence"]["stale_share"] == 1
+    assert found["decision"]["reason"] == "1 of 7 rules failed: at most 50% stale at the cutoff"
+    assert "champion" not in registering.registry.aliases()
+    # Nor does it stand in the way of an honest month.
+    assert registering.month(trained)["decision"]["promote"]
+
+
+def test_simulated_never_wins_over_real_nor_is_anything_carried_over(trained: Trained, registering: Registering):
+    made_up, real = trained, replace(trained.times(1.1), simulated=False)
+    assert registering.month(made_up)["decision"]["promote"]
+    # Worse, earlier and without Belém: the simulated champion has no say.
+    first = registering.month(replace(real.without("belem", "no file"), months={**real.months, "cutoff": "2019-10-01"}))
+    assert first["decision"]["promote"], first["decision"]["text"]
+    assert first["evidence"]["members"] == ["rio"]
+    assert "trained on a simulated sample: nothing is compared or carried over" in first["evidence"]["remarks"][0]
+    again = registering.month(made_up.times(0.5))
+    assert not again["decision"]["promote"]
+    assert "real observations before simulated ones" in again["decision"]["reason"]
+    assert registering.registry.aliases()["champion"] == 2
 
 
 def test_a_run_of_some_series_registers_nothing(trained: Trained, registering: Registering):

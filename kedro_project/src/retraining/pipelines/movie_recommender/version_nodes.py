@@ -37,6 +37,8 @@ def candidate(
     evidence = Evidence(
         metrics=metric_values(scores, summary),
         cutoff=date.fromisoformat(summary["cutoff"]),
+        newest=date.fromisoformat(summary["last"][:10]),
+        simulated=summary["simulated"],
         data_digest=table_digest(pairs),
         remarks=tuple(verdict(scores)),
         settings={f"model.{key}": str(value) for key, value in model.model_dump(mode="json").items()},

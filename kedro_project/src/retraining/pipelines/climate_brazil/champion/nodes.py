@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -23,7 +24,7 @@ from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, p
 from retraining.pipelines.climate_brazil.structural import Fleet, InferenceConfig, pack
 from tracked_kedro.kedro_side.code_version import code_version
 from tracked_kedro.kedro_side.digest import table_digest
-from tracked_kedro.promotion.evidence import Evidence, Version
+from tracked_kedro.promotion.evidence import Evidence, Version, comparable
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,13 @@ def compare(
     """Set the run beside the champion, and put together the model of the whole fleet.
 
     A series of the champion that this run has not trained (its file is bad or absent, or it failed) is carried over
-    with the champion's posterior and forecasts.
+    with the champion's posterior and forecasts; nothing is between simulated and real data.
 
     Returns:
         All forecasts (`series_tables.FORECAST_SCHEMA`), the overview (`overview.SCHEMA`), pictures beside the champion,
         the evidence, and the files of the model.
     """
+    served, champion = champion, comparable(champion, run.simulated)
     scores, labels = scored.rows(), scored.labels
     finished = [row["series"] for row in scores if row["status"] == "finished"]
 
@@ -79,23 +81,26 @@ def compare(
     recorded = flat(settings.recorded())
     incomplete = f"only {', '.join(settings.series)} were asked for" if settings.series else None
     sides = Snapshot(observed, everything), Snapshot(observed_before, champions)
-    evidence = Evidence(
-        metrics=_metrics(scores, settings.inference),
-        members=tuple(order),
-        cutoff=run.cutoff,
-        data_digest=table_digest(trained.table),
-        incomplete=incomplete or (None if order else "no series finished"),
-        compared_with=champion.number if champion else None,
-        shared={"crps": shared} if shared else {},
-        remarks=remarks(champion, *sides, labels, recorded, carried),
-        settings={key: str(value) for key, value in recorded.items()},
-        tags={"code": code_version(climate_brazil.__name__)},
-        pictures={CAPTIONS[name]: f"{PICTURES}/{name}.png" for name in pictures},
-    )
     fleet = FleetStatus(labels, scores, run.quarantine, carried, monitored["degraded"], trained.children)
     seen = overview(fleet, all_observed, everything, run.cutoff, settings.monitoring.max_age_months)
     for row in seen.filter(pl.col("stale")).iter_rows(named=True):
         log.warning("%s is stale: %s", row["label"], row["reason"])
+    evidence = Evidence(
+        metrics=_metrics(scores, settings.inference),
+        members=tuple(order),
+        cutoff=run.cutoff,
+        newest=_newest(observed),
+        stale_share=_stale_share(seen),
+        simulated=run.simulated,
+        data_digest=table_digest(trained.table),
+        incomplete=incomplete or (None if order else "no series finished"),
+        compared_with=champion.number if champion else None,
+        shared={"crps": shared} if shared else {},
+        remarks=_other_kind(served, champion) or remarks(champion, *sides, labels, recorded, carried),
+        settings={key: str(value) for key, value in recorded.items()},
+        tags={"code": code_version(climate_brazil.__name__)},
+        pictures={CAPTIONS[name]: f"{PICTURES}/{name}.png" for name in pictures},
+    )
     files = {POSTERIORS: pack(kept), FORECASTS: parquet(everything)}
     return everything, seen, pictures, evidence.model_dump(mode="json"), files
 
@@ -104,6 +109,24 @@ def _metrics(scores: Sequence[Mapping[str, Any]], inference: InferenceConfig) ->
     """Pooled scores, and the share of series whose inference can be trusted."""
     passed = sum(passes_gate(row, inference) for row in scores)
     return pooled_scores(scores) | {"gate_share": passed / max(len(scores), 1)}
+
+
+def _newest(observed: pl.DataFrame) -> date | None:
+    newest = observed.drop_nulls("temperature")["date"].max()
+    return newest if isinstance(newest, date) else None
+
+
+def _stale_share(seen: pl.DataFrame) -> float | None:
+    """Of the series that the version answers for."""
+    answered = seen.filter(pl.col("status").is_in(["finished", "carried_over"]))
+    return float(answered["stale"].sum()) / answered.height if answered.height else None
+
+
+def _other_kind(served: Version | None, champion: Version | None) -> list[str]:
+    if served is None or champion is not None:
+        return []
+    kind = "a simulated sample" if served.simulated else "real data"
+    return [f"The champion, version {served.number}, was trained on {kind}: nothing is compared or carried over."]
 
 
 def _observed(fleet: Fleet | None) -> pl.DataFrame:
