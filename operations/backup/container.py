@@ -32,4 +32,5 @@ def with_secrets(environment: Mapping[str, str], secrets: Path = SECRETS) -> dic
     for prefix, file in _KEYS.items():
         known[f"{prefix}_ACCESS_KEY_ID"], known[f"{prefix}_SECRET_ACCESS_KEY"] = s3_key(file, secrets)
     known["MLFLOW_TRACKING_PASSWORD"] = text("mlflow_admin_password", secrets)
+    known["BACKUP_SIGNING_KEY"] = text("backup_signing_key", secrets)
     return known

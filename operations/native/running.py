@@ -51,4 +51,5 @@ def variables_of(stores: Stores) -> dict[str, str]:
         "RETRAINING_DATA": f"s3://{stores.data.bucket}/runs",
         **stores.data.client_environment(),
         **stores.mlflow.client_environment(),
+        "BACKUP_SIGNING_KEY": stores.secrets.backup_signing,
     }

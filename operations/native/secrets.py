@@ -48,6 +48,7 @@ class Secrets:
     airflow_jwt: str = _secret(lambda: secrets.token_urlsafe(64), 64)
     airflow_fernet: str = _secret(_fernet_key, 44)
     redis: str = _secret()
+    backup_signing: str = _secret()
 
     @classmethod
     def of(cls, folder: Path) -> Secrets:

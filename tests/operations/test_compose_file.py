@@ -92,6 +92,7 @@ def test_of_what_stays_only_mlflow_holds_the_artifact_key_and_only_the_stores_th
     assert holders("postgres_password") == {"postgres"}
     assert holders("mlflow_admin_password") == {"mlflow", "airflow-init", "backup"}
     assert holders("airflow_admin_password") == {"airflow-init"}
+    assert holders("backup_signing_key") == {"backup"}
 
 
 def _source(secret):
