@@ -87,8 +87,8 @@ backup-compose restore-compose: %-compose:
 	@$(PYTHON) -m operations.compose.backup $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force)
 
 .PHONY: reproduce
-reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id>)
-	@python -m operations in-native-stack python -m tracked_kedro reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force)
+reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id> BRANCH=)
+	@python -m operations in-native-stack python -m tracked_kedro reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force) $(if $(BRANCH),--branch "$(BRANCH)")
 
 .PHONY: data
 data: $(PREPARED) ## Fetch a pipeline's input files from the configured source (DAG=)

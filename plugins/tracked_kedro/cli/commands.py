@@ -63,11 +63,12 @@ def replay(pipeline: str, months: int, settings: tuple[str, ...], variables: tup
 @commands.command()
 @click.option("--run", required=True, help="Id of a finished parent run.")
 @click.option("--force", is_flag=True, help="Also where its code had uncommitted changes.")
-def reproduce(run: str, force: bool) -> None:
+@click.option("--branch", default="HEAD", help="Whose commits may be run; by default those that are checked out.")
+def reproduce(run: str, force: bool, branch: str) -> None:
     """Run a past run again beside the present, and tell the first difference."""
     from tracked_kedro.cli.reproduce import compare
 
-    raise SystemExit(compare(run, force))
+    raise SystemExit(compare(run, force, branch))
 
 
 @commands.command()

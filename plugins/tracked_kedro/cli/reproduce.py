@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -10,18 +11,22 @@ import click
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from tracked_kedro.cli.reproduction import CannotReproduceError, Recipe, differences
+from tracked_kedro.cli.commits import CannotReproduceError, Commit
+from tracked_kedro.cli.differences import differences
+from tracked_kedro.cli.printable import printable
+from tracked_kedro.cli.reproduction import Recipe
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.kedro_side.locations import var_folder
+from tracked_kedro.kedro_side.locations import project_path, var_folder
 from tracked_kedro.kedro_side.raw_inputs import RawInputError
 
 
-def compare(run_id: str, force: bool) -> int:
+def compare(run_id: str, force: bool, branch: str = "HEAD") -> int:
     """Run a past run again in a temporary folder and tell the first difference.
 
     Args:
         run_id: a finished parent run of the tracking store.
         force: also where its code had changes that no commit holds.
+        branch: whose ancestors may be run; what is checked out, by default.
 
     Returns:
         Exit code: 0 where everything is equal, 1 at a difference.
@@ -29,6 +34,8 @@ def compare(run_id: str, force: bool) -> int:
     Raises:
         click.ClickException: the run is unknown or cannot be run again.
     """
+    if not re.fullmatch(r"[0-9a-f]{32}", run_id):
+        raise click.ClickException(f"{printable(run_id)!r} is no run id: 32 hexadecimal digits, as MLflow's page shows")
     log = var_folder() / "logs" / f"reproduce-{run_id}.log"
     tracking_server.connect()
     client = MlflowClient()
@@ -38,11 +45,14 @@ def compare(run_id: str, force: bool) -> int:
         recipe = Recipe.of(run)
         if recipe.dirty and not force:
             raise CannotReproduceError(
-                f"its code was {recipe.commit} with changes that were not committed; FORCE=1 tries without them"
+                f"its code was {printable(recipe.commit)} with changes that were not committed; "
+                "FORCE=1 tries without them"
             )
-        click.echo(f"Running {run.info.run_name} again: commit {recipe.commit[:12]}, {len(recipe.files)} raw files ...")
+        commit = Commit.of(project_path().parent, recipe.commit, branch)
+        click.echo(f"Running {printable(run.info.run_name)} again, {len(recipe.files)} raw files, with the code of")
+        click.echo(f"  {commit.said}")
         with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
-            repeated = recipe.run_again(Path(folder), log)
+            repeated = recipe.run_again(commit, Path(folder), log)
             again = _parent(repeated)
             found = list(differences(client, run, repeated, again))
     except (CannotReproduceError, RawInputError) as error:
@@ -51,7 +61,7 @@ def compare(run_id: str, force: bool) -> int:
         raise click.ClickException(f"Run {run_id}: {str(error).splitlines()[0]}") from error
     click.echo(f"Log of the repetition, {time.monotonic() - begin:.0f} s: {log}")
     if found:
-        click.echo(f"reproduce: {found[0]} ({len(found)} differences)")
+        click.echo(f"reproduce: {printable(found[0])} ({len(found)} differences)")
         return 1
     click.echo("reproduce: equal")
     return 0

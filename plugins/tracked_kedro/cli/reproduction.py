@@ -1,36 +1,44 @@
-"""A past run, run again beside the present one from its commit, parameters and raw inputs, and the results compared."""
+"""A past run, run again beside the present one from its commit, parameters and raw inputs.
+
+Whoever may write to the tracking store may have written what a run says of itself. It is read as data: nothing of it
+is a path, an option, an expression or a commit that the person's own history does not hold, and the code that runs gets
+an environment without secrets. It runs as the person's own user all the same.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
-import math
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 
-from tracked_kedro.kedro_side.locations import project_path, raw_inputs
+from tracked_kedro.cli.commits import CannotReproduceError, Commit
+from tracked_kedro.cli.printable import printable
+from tracked_kedro.kedro_side.locations import raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
-from tracked_kedro.paging import paged
 
 MANIFEST = "inputs/raw_inputs.json"
-# Equal to the last bit on one machine; other processors round sums differently.
-TOLERANCE = 1e-6
-# What tells of the machine and the moment, and the audit, which samples for minutes.
-_OF_THE_MOMENT = ("seconds", "audit", "series_done")
+# What a calculation needs of the environment; anything else may be a secret.
+ENVIRONMENT = (
+    *("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONWARNINGS", "MALLOC_ARENA_MAX"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS"),
+    *("DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "SCARF_ANALYTICS", "GIT_PYTHON_REFRESH"),
+)
 _RUN = """
 import json, sys
 from kedro.framework.session import KedroSession
@@ -42,8 +50,30 @@ with KedroSession.create(project_path=asked["project"], runtime_params=asked["pa
 """
 
 
-class CannotReproduceError(ValueError):
-    """A run lacks what is needed to run it again; the message says what."""
+def base_name(name: str) -> str:
+    """A plain file name, as it is.
+
+    Raises:
+        ValueError: it is empty, hidden, too long for a folder, or has a separator or control character.
+    """
+    if re.search(r"[/\\]", name) or name.startswith(".") or not name or not name.isprintable():
+        raise ValueError("no plain file name")
+    if len(name.encode(errors="replace")) > 255:
+        raise ValueError("a file name of more than 255 bytes")
+    return name
+
+
+_BaseName = Annotated[str, AfterValidator(base_name)]
+_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_Dotted = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+
+
+class _Inputs(BaseModel):
+    """The artifact that names a run's raw inputs."""
+
+    parameter: _Dotted
+    files: dict[_BaseName, _Digest]
+    file: _BaseName | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +81,7 @@ class Recipe:
     """What a run was made from.
 
     Attributes:
+        commit: what its tag says; `Commit.of` judges it.
         parameters: of its pipeline, by their full names.
         files: digests of its raw inputs by file name.
         inputs_parameter: the parameter that names the raw inputs: their folder, or one of them.
@@ -70,7 +101,8 @@ class Recipe:
         """Read it from a finished parent run.
 
         Raises:
-            CannotReproduceError: the run is not finished, or does not tell its commit or raw inputs.
+            CannotReproduceError: the run is not finished, or does not tell its commit, parameters or raw inputs in
+                the way that a run of these rails does.
         """
         tags = run.data.tags
         if run.info.status != "FINISHED":
@@ -78,24 +110,32 @@ class Recipe:
         if not tags.get("git_commit"):
             raise CannotReproduceError("the run has no tag git_commit: is it a parent run, made in a git checkout?")
         try:
-            manifest = json.loads(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/{MANIFEST}"))
-        except (MlflowException, OSError) as error:
+            inputs = _Inputs.model_validate_json(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/{MANIFEST}"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = printable(".".join(map(str, first["loc"])))
+            raise CannotReproduceError(f"its artifact {MANIFEST} is not ours: {where}: {first['msg']}") from error
+        except (MlflowException, OSError, UnicodeError) as error:
             raise CannotReproduceError(f"the run has no artifact {MANIFEST}, which names its raw inputs") from error
-        pipeline = manifest["parameter"].partition(".")[0]
-        own = {name: _value(text) for name, text in run.data.params.items() if name.startswith(f"{pipeline}.")}
+        pipeline = inputs.parameter.partition(".")[0]
+        own = {name: _value(name, text) for name, text in run.data.params.items() if name.startswith(f"{pipeline}.")}
         dirty = tags.get("git_dirty") == "true"
-        named = (manifest["files"], manifest["parameter"], manifest.get("file", ""))
-        return cls(pipeline, tags["git_commit"], dirty, own, *named)
+        return cls(pipeline, tags["git_commit"], dirty, own, inputs.files, inputs.parameter, inputs.file or "")
 
-    def run_again(self, folder: Path, log: Path) -> MlflowClient:
+    def run_again(self, commit: Commit, folder: Path, log: Path) -> MlflowClient:
         """Run the pipeline in a folder, with stores of its own; a client of its MLflow store.
 
+        Args:
+            commit: its commit, judged.
+            folder: an empty one.
+            log: file for what the run says.
+
         Raises:
-            CannotReproduceError: the commit is not in this checkout, or the run failed.
+            CannotReproduceError: the commit cannot be exported, or the run failed.
             RawInputError: a raw input is not kept any more.
         """
         code, files = folder / "code", folder / "inputs"
-        self._check_out(code)
+        commit.export(code)
         files.mkdir()
         kept = RawInputs(raw_inputs())
         for name, digest in self.files.items():
@@ -106,18 +146,9 @@ class Recipe:
             parameters[f"{self.pipeline}.audit_series"] = 0
         project = code / "kedro_project"
         asked = {"project": str(project), "pipeline": self.pipeline, "parameters": _nested(parameters)}
-        store = f"sqlite:///{folder}/var/mlflow/mlflow.db"
         (folder / "var" / "mlflow").mkdir(parents=True)
-        foreign = ("RETRAINING", "KEDRO_ENV", "MLFLOW_TRACKING", "AWS_")
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
-            "RETRAINING_VAR": str(folder / "var"),
-            "MLFLOW_TRACKING_URI": store,
-            "KEDRO_LOGGING_CONFIG": str(project / "conf" / "logging.yml"),
-            "KEDRO_PROJECT_PATH": str(project),
-            "PYTHONPATH": f"{code / 'plugins'}:{project / 'src'}",
-        }
         log.parent.mkdir(parents=True, exist_ok=True)
+        environment = _environment(folder)
         with log.open("w") as output:
             done = subprocess.run(
                 [sys.executable, "-c", _RUN],
@@ -129,80 +160,44 @@ class Recipe:
                 text=True,
             )
         if done.returncode:
-            raise CannotReproduceError(f"the run failed this time: {log.read_text().splitlines()[-1]} (log: {log})")
-        return MlflowClient(store)
-
-    def _check_out(self, target: Path) -> None:
-        archive = target.with_suffix(".tar")
-        command = ["git", "-C", str(project_path().parent), "archive", "--output", str(archive), self.commit]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise CannotReproduceError(
-                f"commit {self.commit} is not in {project_path().parent}: {done.stderr.strip()}; fetch it first"
-            )
-        with tarfile.open(archive) as tar:
-            tar.extractall(target, filter="data")
-        if not (target / "plugins" / "pyproject.toml").is_file():
-            raise CannotReproduceError(
-                f"commit {self.commit[:12]} is older than 0.2.0, and this environment has the packages of today; check "
-                "it out in a folder of its own, and run `make reproduce` there with MLFLOW_TRACKING_URI of this store"
-            )
+            last = printable((log.read_text(errors="replace").splitlines() or ["it said nothing"])[-1])
+            raise CannotReproduceError(f"the run failed this time: {last} (log: {log})")
+        return MlflowClient(environment["MLFLOW_TRACKING_URI"])
 
 
-def differences(before: MlflowClient, parent: Run, after: MlflowClient, again: Run) -> Iterator[str]:
-    """What two parent runs, and their child runs, do not have in common; first what others follow from."""
-    ones, others = (_digests(run) for run in (parent, again))
-    for name in sorted(ones.keys() & others.keys()):
-        if ones[name] != others[name]:
-            yield f"input {name}: digest was {ones[name]}, is {others[name]}"
-    children, repeated = _children(before, parent), _children(after, again)
-    if children.keys() != repeated.keys():
-        yield f"series were {sorted(children)}, are {sorted(repeated)}"
-    for series in sorted(children.keys() & repeated.keys()):
-        yield from _of_values(f"{series}, parameter", children[series].data.params, repeated[series].data.params)
-        yield from _of_values(f"{series}, metric", children[series].data.metrics, repeated[series].data.metrics)
-    # What compares with models of the store, such as a champion's score, is in the first run alone.
-    common = parent.data.metrics.keys() & again.data.metrics.keys()
-    pairs = ({name: run.data.metrics[name] for name in common} for run in (parent, again))
-    yield from _of_values("metric", *pairs)
+def _environment(folder: Path) -> dict[str, str]:
+    """The environment of the repetition: nothing that this process knows of stores, keys or people."""
+    code, home = folder / "code", folder / "home"
+    home.mkdir()
+    project = code / "kedro_project"
+    return {
+        **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+        # Clients of stores look for credentials in the home folder.
+        "HOME": str(home),
+        "RETRAINING_VAR": str(folder / "var"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/var/mlflow/mlflow.db",
+        "KEDRO_LOGGING_CONFIG": str(project / "conf" / "logging.yml"),
+        "KEDRO_PROJECT_PATH": str(project),
+        "PYTHONPATH": f"{code / 'plugins'}:{project / 'src'}",
+    }
 
 
-def _of_values(label: str, ones: Mapping[str, Any], others: Mapping[str, Any]) -> Iterator[str]:
-    for name in sorted(ones.keys() | others.keys()):
-        if name.startswith(_OF_THE_MOMENT) or name.endswith(_OF_THE_MOMENT):
-            continue
-        one, other = ones.get(name), others.get(name)
-        if not _equal(one, other):
-            yield f"{label} {name} was {one}, is {other}"
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE) or (one != one and other != other)
-    return one == other
-
-
-def _children(client: MlflowClient, parent: Run) -> dict[str, Run]:
-    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'FINISHED'"
-    found = paged(client.search_runs, [parent.info.experiment_id], query)
-    return {run.data.tags.get("series", run.info.run_name): run for run in found}
-
-
-def _digests(run: Run) -> dict[str, str]:
-    inputs = run.inputs.dataset_inputs if run.inputs else []
-    return {one.dataset.name: one.dataset.digest for one in inputs}
-
-
-def _value(text: str) -> Any:
+def _value(name: str, text: str) -> Any:
     """A parameter as it was: MLflow keeps what Python's `str` made of it."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = text
+    if "${" in name or "${" in repr(value):
+        raise CannotReproduceError(f"its parameter {printable(name)} holds ${{…}}, which configuration would execute")
+    return value
 
 
 def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
     tree = OmegaConf.create({})
     for name, value in parameters.items():
-        OmegaConf.update(tree, name, value)
+        try:
+            OmegaConf.update(tree, name, value)
+        except (OmegaConfBaseException, TypeError) as error:
+            raise CannotReproduceError(f"its parameter {printable(name)} is none that a configuration has") from error
     return cast("dict[str, Any]", OmegaConf.to_container(tree))
