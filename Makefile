@@ -75,16 +75,16 @@ backup: ## Back the stack up into one file, while it works (FILE= STACK=compose|
 	@stack="$$($(PYTHON) -m operations.which_stack "$(STACK)")"; $(MAKE) "backup-$$stack"
 
 .PHONY: restore
-restore: ## Restore an empty, stopped stack from a backup (FILE= STACK=, FORCE=1 replaces what is there)
+restore: ## Restore an empty, stopped stack from a backup (FILE= STACK=, FORCE=1 replaces what is there, UNSIGNED=1 takes one of another key)
 	@: "$(or $(FILE),$(error name the backup with FILE=))"
 	@stack="$$($(PYTHON) -m operations.which_stack "$(STACK)")"; $(MAKE) "restore-$$stack"
 
 .PHONY: backup-native restore-native backup-compose restore-compose
 backup-native restore-native: %-native: $(INSTALLED)
-	@python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force))
+	@python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned))
 
 backup-compose restore-compose: %-compose:
-	@$(PYTHON) -m operations.compose.backup $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force)
+	@$(PYTHON) -m operations.compose.backup $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned)
 
 .PHONY: reproduce
 reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id> BRANCH=)

@@ -56,11 +56,12 @@ def backup(target: Path | None) -> None:
 @commands.command()
 @click.option("--file", type=click.Path(path_type=Path), required=True, help="A backup.")
 @click.option("--force", is_flag=True, help="Replace a stack that is not empty.")
-def restore(file: Path, force: bool) -> None:
+@click.option("--unsigned", is_flag=True, help="Take a backup that is not signed with this stack's key.")
+def restore(file: Path, force: bool, unsigned: bool) -> None:
     """Restore the stack from a backup."""
     from operations.backup.commands import restore_from
 
-    restore_from(file, force)
+    restore_from(file, force, unsigned)
 
 
 @commands.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from operations.backup.archive import Archive
-from operations.backup.place import Place, place_of_environment, place_of_running, place_of_stores
+from operations.backup.place import Place, place_of_environment, place_of_running, place_of_stores, signing_key
 from operations.backup.transfer import backup, restore
 from operations.locations import backup_file, var_folder
 from operations.native.errors import StackError
@@ -38,21 +38,27 @@ def make(target: Path | None) -> None:
     except StackError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB in {time.monotonic() - begin:.0f} s. It holds no secrets:")
-    click.echo("keep those elsewhere (secrets.json, or .env and its secrets): Airflow's connections need their key.")
+    click.echo("keep those elsewhere (secrets.json, or .env and its secrets): Airflow's connections need their key,")
+    click.echo("and so does this file's signature.")
     click.echo(f"Bring it back with: make restore FILE={file}")
 
 
-def restore_from(file: Path, force: bool) -> None:
+def restore_from(file: Path, force: bool, unsigned: bool = False) -> None:
     """Restore a stack from a file.
 
+    Args:
+        file: a backup.
+        force: also into a stack that is not empty.
+        unsigned: also a backup that is not signed with this stack's key.
+
     Raises:
-        click.ClickException: the file is damaged, the stack is running or not empty, or a store refuses.
+        click.ClickException: the file is damaged or not signed, the stack is running or not empty, or a store refuses.
     """
     click.echo(f"Verifying {file} ...")
-    archive = Archive.verified(file)
     try:
+        archive = Archive.verified(file, signing_key(var_folder() / "native"), unsigned)
         with _place(while_it_runs=False) as place:
-            click.echo(f"Restoring the state of {archive.manifest['made']} ...")
+            click.echo(f"Restoring the state of {archive.manifest.made.isoformat()} ...")
             restore(place, archive, force)
     except StackError as error:
         raise click.ClickException(str(error)) from error

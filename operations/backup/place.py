@@ -12,6 +12,7 @@ import click
 
 from operations.backup.container import with_secrets
 from operations.native.running import running_environment, variables_of
+from operations.native.secrets import kept
 from operations.native.stack import Stores
 
 # What `make backup` and `make restore` need to know of a stack that is not `make native`'s.
@@ -48,12 +49,18 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Place:
-    """State of a stack: databases by name, buckets by name, and who administers MLflow."""
+    """State of a stack: databases by name, buckets by name, who administers MLflow, and what signs its backups.
+
+    Attributes:
+        folder: where the stores keep it, where that is on this machine.
+    """
 
     databases: Mapping[str, str] = field(repr=False)
     buckets: Mapping[str, Bucket]
     mlflow_user: str
     mlflow_password: str = field(repr=False)
+    signing_key: str = field(repr=False)
+    folder: Path | None = None
 
 
 def place_of_environment() -> Place | None:
@@ -76,10 +83,17 @@ def place_of_running(native: Path) -> Place:
 
 def place_of_stores(stores: Stores) -> Place:
     """Native stores of this process."""
-    return _from(variables_of(stores))
+    return _from(variables_of(stores), stores.logs.parent)
 
 
-def _from(known: Mapping[str, str]) -> Place:
+def signing_key(native: Path) -> str | None:
+    """The key of the stack that the environment names, else of the native one; None where it has none yet."""
+    if os.environ.get("MLFLOW_BACKEND_STORE_URI"):
+        return with_secrets(os.environ).get("BACKUP_SIGNING_KEY")
+    return kept(native, "backup_signing")
+
+
+def _from(known: Mapping[str, str], folder: Path | None = None) -> Place:
     if missing := [name for name in VARIABLES if not known.get(name)]:
         raise click.ClickException(f"The environment names a stack, but lacks {', '.join(missing)}")
     return Place(
@@ -93,6 +107,8 @@ def _from(known: Mapping[str, str]) -> Place:
         },
         mlflow_user=known["MLFLOW_TRACKING_USERNAME"],
         mlflow_password=known["MLFLOW_TRACKING_PASSWORD"],
+        signing_key=known["BACKUP_SIGNING_KEY"],
+        folder=folder,
     )
 
 

@@ -12,8 +12,6 @@ from operations.backup import databases
 from operations.backup.archive import Archive, Writer
 from operations.backup.place import Bucket, Place
 
-DATABASES = "databases"
-
 
 def backup(place: Place, target: Path) -> None:
     """Write a backup while the stack works.
@@ -24,12 +22,12 @@ def backup(place: Place, target: Path) -> None:
     Raises:
         click.ClickException: a database or bucket cannot be read.
     """
-    with Writer(target) as archive, tempfile.TemporaryDirectory() as folder:
+    with Writer(target, place.signing_key) as archive, tempfile.TemporaryDirectory() as folder:
         for name in ("airflow", "mlflow"):
             dump = Path(folder) / name
             databases.dump(place.databases[name], dump)
             with dump.open("rb") as content:
-                archive.add(f"{DATABASES}/{name}", dump.stat().st_size, content)
+                archive.add(f"databases/{name}", dump.stat().st_size, content)
             click.echo(f"  database {name}: {dump.stat().st_size / 1e6:.1f} MB")
         for name in ("data", "artifacts"):
             objects, size = _copy(place.buckets[name], name, archive)
@@ -38,7 +36,9 @@ def backup(place: Place, target: Path) -> None:
 
 def _copy(bucket: Bucket, name: str, archive: Writer) -> tuple[int, int]:
     objects = total = 0
-    for key, _ in bucket.objects():
+    for key, size in bucket.objects():
+        if key.endswith("/") and not size:
+            continue  # a folder that a console has made: S3 has none
         answer = bucket.client.get_object(Bucket=bucket.name, Key=key)
         archive.add(f"{name}/{key}", answer["ContentLength"], answer["Body"])
         objects, total = objects + 1, total + answer["ContentLength"]
@@ -53,12 +53,13 @@ def restore(place: Place, archive: Archive, force: bool = False) -> None:
     The secrets stay those of this stack: MLflow's administrator has this stack's password afterwards.
 
     Raises:
-        click.ClickException: the stack is not empty and `force` is not given, or a store refuses.
+        click.ClickException: the stack is not empty and `force` is not given, the disk is too full, or a store refuses.
     """
     if not force and (found := _content(place)):
         raise click.ClickException(f"The stack is not empty ({found}); FORCE=1 replaces all of it by the backup")
+    _refuse_without_room(place, archive)
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in archive.entries(DATABASES):
+        for name, content in archive.entries("databases"):
             dump = Path(folder) / name
             with dump.open("wb") as target:
                 shutil.copyfileobj(content, target)
@@ -75,6 +76,19 @@ def restore(place: Place, archive: Archive, force: bool = False) -> None:
                 click.echo(f"    {objects} objects ...")
         click.echo(f"  bucket {bucket.name} ({name}): {objects} objects are restored")
     _keep_password(place)
+
+
+def _refuse_without_room(place: Place, archive: Archive) -> None:
+    """Dumps are unpacked here for a moment; native stores keep everything on this machine."""
+    needed = {Path(tempfile.gettempdir()): archive.size("databases")}
+    if place.folder:
+        replaced = sum(size for bucket in place.buckets.values() for _, size in bucket.objects())
+        needed[place.folder] = archive.manifest.total_bytes - replaced
+    for folder, size in needed.items():
+        if size > (free := shutil.disk_usage(folder).free):
+            raise click.ClickException(
+                f"{folder} has {free / 1e6:,.0f} MB free, and {size / 1e6:,.0f} MB would go there; make room first"
+            )
 
 
 def _content(place: Place) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -38,19 +39,26 @@ def backup(file: Path) -> None:
     _run(folder, "", ["--no-deps"], ["backup", "--file", f"{INSIDE}/{file.name}"])
 
 
-def restore(file: Path, force: bool) -> None:
+def restore(file: Path, force: bool, unsigned: bool = False) -> None:
     """Restore the stopped stack from a file; starts the stores where they do not run, on volumes new or old.
 
+    The service judges what is in the file, before it touches anything.
+
     Raises:
-        SystemExit: the file is no backup, the stack is running or not empty, or a store refuses.
+        SystemExit: the file is no backup, the disk has no room for it, the stack is running or not empty, or a store
+            refuses.
     """
     if not (file.is_file() and tarfile.is_tarfile(file)):
         sys.exit(f"{file} is no backup; FILE= names a file that `make backup` has written")
     _refuse_unless_set_up()
     if busy := _running() - STORES:
         sys.exit(f"The stack is running ({', '.join(sorted(busy))}); stop it first: make down")
+    # What it replaces is not known before the stores run.
+    if not force and (root := engine.root_folder()).exists() and file.stat().st_size > shutil.disk_usage(root).free:
+        sys.exit(f"{root} has less room than {file} needs ({file.stat().st_size / 1e6:,.0f} MB); make room first")
     up.build()
-    _run(file.absolute().parent, ":ro", [], ["restore", "--file", f"{INSIDE}/{file.name}", *["--force"] * force])
+    options = [*["--force"] * force, *["--unsigned"] * unsigned]
+    _run(file.absolute().parent, ":ro", [], ["restore", "--file", f"{INSIDE}/{file.name}", *options])
 
 
 def _refuse_unless_set_up() -> None:
@@ -82,11 +90,12 @@ def main() -> None:
     parser.add_argument("what", choices=["backup", "restore"])
     parser.add_argument("--file", type=Path)
     parser.add_argument("--force", action="store_true")
+    parser.add_argument("--unsigned", action="store_true")
     given = parser.parse_args()
     if given.what == "backup":
         backup(given.file or backup_file())
     else:
-        restore(given.file, given.force)
+        restore(given.file, given.force, given.unsigned)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,15 @@ class Secrets:
         return asdict(self)
 
 
+def kept(folder: Path, name: str) -> str | None:
+    """One secret that lies in a folder; None where it was not generated yet.
+
+    Raises:
+        SecretsError: the file is no JSON object of secrets.
+    """
+    return _read(folder / FILE).get(name)
+
+
 def problems(folder: Path) -> list[str]:
     """What is wrong with the secrets that lie in a folder, each as a sentence that ends with the remedy."""
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from operations.native.running import published
+from operations.native.secrets import FILE, write_secret
 from operations.native.stack import Stores
 from tests.deployment import ROOT
 from tests.fixtures.stack import folder_for_postgres, stack_environment
@@ -57,6 +59,13 @@ def test_a_backup_of_the_running_stack_is_restored_into_an_empty_one_and_not_ove
             running = make("restore", f"FILE={file}", "FORCE=1")
             assert running.returncode != 0
             assert "stop it first (Ctrl-C)" in running.stderr
+    # A machine that has not got the secrets cannot tell whose backup it is, and says so before it starts a store.
+    foreign = make("restore", f"FILE={file}")
+    assert foreign.returncode != 0
+    assert "bring the secrets of the stack that made it" in foreign.stderr
+    assert "UNSIGNED=1 restores it all the same" in foreign.stderr
+    assert not (folder / "native" / "postgres").exists()
+    write_secret(folder / "native" / FILE, json.dumps(stores.secrets.values()))
     done = make("restore", f"FILE={file}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Restored. Start the stack" in done.stdout

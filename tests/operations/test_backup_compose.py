@@ -77,10 +77,12 @@ def test_a_backup_that_fails_ends_the_command(place):
         backup_compose.backup(Path("kept/it.tar"))
 
 
-@pytest.mark.parametrize(("force", "end"), [(False, ""), (True, " --force")])
-def test_a_restoration_starts_the_stores_alone_and_cannot_change_the_file(place, force, end):
+@pytest.mark.parametrize(
+    ("force", "unsigned", "end"), [(False, False, ""), (True, False, " --force"), (False, True, " --unsigned")]
+)
+def test_a_restoration_starts_the_stores_alone_and_cannot_change_the_file(place, force, unsigned, end):
     run(["postgres", "minio"])
-    backup_compose.restore(archive(), force)
+    backup_compose.restore(archive(), force, unsigned)
     runs = Path("runs").read_text()
     assert runs == f"compose run --rm -T --volume {place}:/backups:ro backup restore --file /backups/it.tar{end}\n"
 
@@ -88,6 +90,15 @@ def test_a_restoration_starts_the_stores_alone_and_cannot_change_the_file(place,
 def test_a_running_stack_is_not_restored(place):
     with pytest.raises(SystemExit, match=r"The stack is running \(mlflow\); stop it first: make down"):
         backup_compose.restore(archive(), force=True)
+    assert not Path("runs").exists()
+
+
+def test_a_disk_without_room_is_told_before_anything_starts(place, monkeypatch):
+    run(["postgres", "minio"])
+    monkeypatch.setattr(backup_compose.engine, "root_folder", lambda: place)
+    monkeypatch.setattr(backup_compose.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(SystemExit, match=r"has less room than it\.tar needs"):
+        backup_compose.restore(archive(), force=False)
     assert not Path("runs").exists()
 
 

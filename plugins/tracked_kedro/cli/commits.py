@@ -75,7 +75,8 @@ class Commit:
         if not (target / "plugins" / "pyproject.toml").is_file():
             raise CannotReproduceError(
                 f"commit {self.full_id[:12]} is older than 0.2.0, and this environment has the packages of today; "
-                "check it out in a folder of its own, and run `make reproduce` there with MLFLOW_TRACKING_URI of this store"
+                "check it out in a folder of its own, and run `make reproduce` there with MLFLOW_TRACKING_URI of this "
+                "store"
             )
 
 
