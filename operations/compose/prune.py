@@ -24,7 +24,7 @@ def main() -> None:
         sys.exit("\n".join(found))
     command = ["python", "-m", "operations", "prune", "--keep", str(options.keep)]
     last = _shown(TASKS, *command, *(["--apply"] if options.apply else []))
-    counted = re.fullmatch(r"prune: before=(\S*) runs=(\S*)", last)
+    counted = re.fullmatch(r"prune: before=([0-9T:.+-]*) runs=([0-9a-f,]*)", last)
     if counted is None:
         sys.exit(f"`prune` in {TASKS} did not finish; it may be run again")
     before, runs = counted.groups()

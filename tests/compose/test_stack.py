@@ -238,19 +238,25 @@ def test_down_and_up_lose_nothing(deployment, mlflow, found):
 
 
 def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
-    # Two runs as tasks make them; with KEEP=1 the older one goes.
+    # One more run of the DAG run, of long ago, goes with KEEP=1; somebody else's with the same tags stays.
     make = (
-        "import mlflow\n"
-        "mlflow.set_experiment('to_be_pruned')\n"
-        "for _ in range(2):\n"
-        "    with mlflow.start_run() as run: mlflow.log_text('x' * 1000, 'report.txt')\n"
-        "    print(run.info.run_id)\n"
+        "import sys\n"
+        "from mlflow.tracking import MlflowClient\n"
+        "client = MlflowClient()\n"
+        "parent = client.get_run(sys.argv[1])\n"
+        "tags = {name: text for name, text in parent.data.tags.items() if name.startswith('airflow.')}\n"
+        "for place in (parent.info.experiment_id, client.create_experiment('somebody_elses')):\n"
+        "    run = client.create_run(place, start_time=1, tags=tags).info.run_id\n"
+        "    client.log_text(run, 'x' * 1000, 'report.txt')\n"
+        "    client.set_terminated(run)\n"
+        "    print(run)\n"
     )
-    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", make).split()
-    older, newer = [word for word in said if re.fullmatch("[0-9a-f]{32}", word)][-2:]
+    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", make, found["parent"]).split()
+    older, foreign = [word for word in said if re.fullmatch("[0-9a-f]{32}", word)][-2:]
 
     counted = deployment.checked("make", "prune", "KEEP=1", step="make prune, counting")
     assert "A dry run: nothing was removed. make prune KEEP=1 APPLY=1 removes it." in counted
+    assert f"({older}): DAG run {found['run']} of climate_brazil, older than the newest 1" in counted
     assert mlflow("GET", f"mlflow/runs/get?run_id={older}")["run"]["info"]["lifecycle_stage"] == "active"
     kept = _artifact_hashes(deployment, found["parent"])
 
@@ -260,7 +266,7 @@ def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
         mlflow("GET", f"mlflow/runs/get?run_id={older}")
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
     assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
-    for run in (newer, found["parent"]):
+    for run in (foreign, found["parent"]):
         assert mlflow("GET", f"mlflow/runs/get?run_id={run}")["run"]["info"]["lifecycle_stage"] == "active"
     assert _artifact_hashes(deployment, found["parent"]) == kept
 

@@ -56,10 +56,12 @@ def test_a_backup_of_the_running_stack_is_restored_into_an_empty_one_and_not_ove
             again = make("backup", f"FILE={file}")
             assert again.returncode != 0
             assert f"{file} is there already; name another file with FILE=" in again.stderr
+            write_secret(folder / "native" / FILE, json.dumps(stores.secrets.values()))
             running = make("restore", f"FILE={file}", "FORCE=1")
             assert running.returncode != 0
             assert "stop it first (Ctrl-C)" in running.stderr
     # A machine that has not got the secrets cannot tell whose backup it is, and says so before it starts a store.
+    (folder / "native" / FILE).unlink()
     foreign = make("restore", f"FILE={file}")
     assert foreign.returncode != 0
     assert "bring the secrets of the stack that made it" in foreign.stderr

@@ -1,3 +1,5 @@
+"""`make prune` takes what is old and this deployment's, with all that belongs to it, and says why."""
+
 import time
 from datetime import datetime
 
@@ -7,21 +9,32 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from operations.in_container import prune
+from operations.in_container.airflow_runs import AirflowRuns
+from operations.in_container.prune_plan import plan
 
 MODEL = "rents"
+HERE = "this-airflow"
+
+
+def dag_run_of(month: int) -> str:
+    return f"scheduled__2019-{month:02}-03T06:00:00+00:00"
+
+
+AIRFLOW = AirflowRuns(HERE, {("rents", dag_run_of(month)): "success" for month in range(1, 6)})
 
 
 @pytest.fixture
 def months(store: MlflowClient, var, tmp_path, monkeypatch):
     """Five parent runs, the oldest first, each with a child, an artifact, a version, data and a task log."""
     monkeypatch.setenv("RETRAINING_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("KEDRO_PROJECT_PATH", str(tmp_path / "no project"))
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     experiment = store.create_experiment("rents", artifact_location=(var / "artifacts").as_uri())
     store.create_registered_model(MODEL)
     made = []
     for month in range(1, 6):
-        dag_run = f"scheduled__2019-{month:02}-03T06:00:00+00:00"
-        tags = {"airflow.dag_id": "rents", "airflow.dag_run_id": dag_run}
+        dag_run = dag_run_of(month)
+        tags = {"airflow.dag_id": "rents", "airflow.dag_run_id": dag_run, "airflow.instance": HERE}
         with mlflow.start_run(experiment_id=experiment, run_name=f"rents 2019-{month:02}", tags=tags) as run:
             mlflow.log_text("x" * 100, "report.html")
             with mlflow.start_run(experiment_id=experiment, nested=True):
@@ -41,16 +54,20 @@ def months(store: MlflowClient, var, tmp_path, monkeypatch):
     return made
 
 
-def look(store, tmp_path, keep=2):
-    return prune.plan(store, keep, str(tmp_path / "logs"))
+def look(store, tmp_path, keep=2, airflow=AIRFLOW):
+    return plan(store, keep, airflow, str(tmp_path / "logs"))
 
 
 def test_of_the_old_runs_those_of_champion_and_previous_stay(store, months, tmp_path):
     found = look(store, tmp_path)
     assert [run.info.run_id for run in found.parents] == [months[2]]
+    assert {run.info.run_id: why for run, why in found.stay} == {
+        months[0]: "rents version 1 (champion) came from it",
+        months[1]: "rents version 2 (previous) came from it",
+    }
     assert len(found.children) == 1
     assert [(model, int(version)) for model, version in found.versions] == [(MODEL, 3)]
-    assert {address.rpartition("2019-")[2][:2] for address in found.folders} == {"03"}
+    assert {folder.path.rpartition("2019-")[2][:2] for folder in found.folders} == {"03"}
     assert found.total_bytes == 100 + 10 + 1000 + 1000
     oldest = store.get_run(months[0]).info.start_time
     assert found.oldest_kept.timestamp() * 1000 == oldest
@@ -58,9 +75,13 @@ def test_of_the_old_runs_those_of_champion_and_previous_stay(store, months, tmp_
 
 def test_looking_removes_nothing_and_removing_takes_all_of_it(store, months, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER", str(tmp_path / "logs"))
+    monkeypatch.setattr(AirflowRuns, "of_database", lambda: AIRFLOW)
     prune.run(keep=2, really=False)
     printed = capsys.readouterr().out
     assert "1 parent runs, 1 child runs, 1 model versions, 2 folders of data and logs; 2,110 bytes" in printed
+    why = f"DAG run {dag_run_of(3)} of rents, older than the newest 2; nothing uses it"
+    assert f"rents 2019-03 ({months[2]}): {why}" in printed
+    assert f"rents 2019-01 ({months[0]}) stays: rents version 1 (champion) came from it" in printed
     assert store.get_run(months[2]).info.lifecycle_stage == "active"
     assert len(list(tmp_path.glob("data/rents/*"))) == 5
 
@@ -89,6 +110,21 @@ def test_a_run_that_goes_on_stays(store, months, tmp_path):
     assert look(store, tmp_path).parents == []
 
 
+def test_a_run_whose_child_or_dag_run_goes_on_stays(store, months, tmp_path):
+    states = {**AIRFLOW.states, ("rents", dag_run_of(3)): "queued"}
+    found = look(store, tmp_path, airflow=AirflowRuns(HERE, states))
+    assert found.parents == []
+    assert "its DAG run is queued or running" in {run.info.run_id: why for run, why in found.stay}[months[2]]
+    (child,) = look(store, tmp_path).children
+    store.update_run(child.info.run_id, status="RUNNING")
+    assert look(store, tmp_path).parents == []
+
+
+def test_a_dag_run_that_airflow_has_deleted_since_is_pruned(store, months, tmp_path):
+    gone = AirflowRuns(HERE, dict.fromkeys(AIRFLOW.states))
+    assert [run.info.run_id for run in look(store, tmp_path, airflow=gone).parents] == [months[2]]
+
+
 def test_keeping_none_is_refused(store):
     with pytest.raises(click.ClickException, match="KEEP=0: at least 1 run"):
-        prune.plan(store, 0)
+        plan(store, 0, AIRFLOW)

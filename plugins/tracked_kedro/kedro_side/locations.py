@@ -28,15 +28,20 @@ def var_folder() -> Path:
 
 def run_folder(pipeline: str, run_key: str | None) -> str:
     """Folder (or address) of the data of one run of a pipeline; ``kedro run`` writes to the key ``kedro``."""
-    return f"{_data_root()}/{pipeline}/{run_key or 'kedro'}"
+    return f"{data_root()}/{pipeline}/{run_key or 'kedro'}"
 
 
 def raw_inputs() -> str:
     """Folder (or address) of the raw input files of all runs, by content."""
-    return f"{_data_root()}/raw_inputs"
+    return f"{data_root()}/raw_inputs"
 
 
-def _data_root() -> str:
+def data_root() -> str:
+    """Folder (or address) of the data between tasks and the raw inputs of all runs.
+
+    Raises:
+        ValueError: the environment `prod` does not say where.
+    """
     root = os.environ.get("RETRAINING_DATA")
     if not root and os.environ.get("KEDRO_ENV") == "prod":
         raise ValueError(

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tracked_kedro import names
 from tracked_kedro.kedro_side.locations import project_path
 from tracked_kedro.kedro_side.sessions import quiet_kedro
 
@@ -35,6 +36,21 @@ def connect() -> None:
     """
     with _asking:
         _connect(project_path(), os.environ.get("KEDRO_ENV"))
+
+
+def experiment(pipeline: str) -> str:
+    """Name of the experiment that a pipeline's runs go to: what the project's mlflow.yml says, else the pipeline's."""
+    with _asking:
+        project = project_path()
+        if not (project / "pyproject.toml").is_file():
+            return pipeline
+        from kedro.config import MissingConfigException
+
+        try:
+            config = _loader(project, os.environ.get("KEDRO_ENV"), pipeline)["mlflow"]
+        except MissingConfigException:
+            return pipeline
+        return str(config.get("tracking", {}).get("experiment", {}).get("name") or pipeline)
 
 
 @cache
@@ -66,12 +82,13 @@ def _connect(project: Path, environment: str | None) -> None:
 
 
 @cache
-def _loader(project: Path, environment: str | None) -> Any:
+def _loader(project: Path, environment: str | None, pipeline: str | None = None) -> Any:
     _package(project)
     from kedro.framework.project import settings
 
     source = str(project / settings.CONF_SOURCE)
-    return settings.CONFIG_LOADER_CLASS(source, env=environment, **settings.CONFIG_LOADER_ARGS)
+    asked = {"runtime_params": {names.PIPELINE: pipeline}} if pipeline else {}
+    return settings.CONFIG_LOADER_CLASS(source, env=environment, **asked, **settings.CONFIG_LOADER_ARGS)
 
 
 @cache
