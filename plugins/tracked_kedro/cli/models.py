@@ -6,6 +6,7 @@ import getpass
 
 import click
 
+from tracked_kedro.cli.printable import printable
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError
 
@@ -40,9 +41,10 @@ def show(model: str) -> None:
     for version in registry.versions():
         number = int(version.version)
         names = ", ".join(sorted(alias for alias, named in aliases.items() if named == number))
-        cutoff, data = (version.tags.get(key, "—") for key in ("cutoff", "data_digest"))
+        cutoff, data = (printable(version.tags.get(key, "—")) for key in ("cutoff", "data_digest"))
         click.echo(f"{number:>7}  {cutoff:<10}  {data:<16}  {names}".rstrip())
     click.echo(f"\nMoves of {CHAMPION}")
     for event in registry.history():
         before = f"version {event.replaced}" if event.replaced is not None else "none"
-        click.echo(f"{event.at[:19]}  {before} → version {event.version}, {event.action} by {event.by}: {event.why}")
+        what = f"{before} → version {event.version}, {event.action} by {event.by}: {event.why}"
+        click.echo(f"{printable(event.at[:19])}  {printable(what)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from tracked_kedro import names
+from tracked_kedro.cli.printable import printable
 from tracked_kedro.errors import UnavailableError, classified
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.parent_run.reconciliation import StateOf, reconcile
@@ -26,7 +27,7 @@ def run() -> int:
         print(" ".join(str(seen).split()), file=sys.stderr)
         return 1
     for one in ended:
-        print(f"{one.name} ({one.run_id}) is {one.status} now: {one.reason}")
+        print(f"{printable(one.name)} ({one.run_id}) is {one.status} now: {one.reason}")
     print(f"{len(ended)} run{'' if len(ended) == 1 else 's'} ended that nobody would have closed.")
     return 0
 

@@ -6,15 +6,23 @@ Whatever may still be alive is left alone.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tracked_kedro import names
 from tracked_kedro.paging import paged
 from tracked_kedro.parent_run import runs
+
+log = logging.getLogger(__name__)
+
+# What a tracking server answers where a run is not ours to end, or names a parent that is not there.
+_REFUSALS = ("PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 #: State of a DAG run ("queued", "running", "success", "failed"), None where Airflow does not know it.
 StateOf = Callable[[str, str], str | None]
@@ -44,10 +52,24 @@ def reconcile(state_of: StateOf, airflow: str | None, experiments: Sequence[str]
     wanted = list(experiments or (one.experiment_id for one in paged(client.search_experiments)))
     ended = []
     for run in _running(client, wanted, names.DAG_RUN_ID_TAG):
-        verdict = _verdict(run.data.tags, state_of, airflow)
-        if verdict and runs.abandon_parent(run.info.run_id, *verdict):
-            ended.append(Ended(run.info.run_id, run.info.run_name, *verdict))
+        with _left_alone_where_refused(run):
+            verdict = _verdict(run.data.tags, state_of, airflow)
+            if verdict and runs.abandon_parent(run.info.run_id, *verdict):
+                ended.append(Ended(run.info.run_id, run.info.run_name, *verdict))
     return ended + _end_strays(client, wanted, airflow)
+
+
+@contextlib.contextmanager
+def _left_alone_where_refused(run) -> Iterator[None]:
+    """Whoever may write to the tracking server may have written this run: it must not keep others from their end."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in _REFUSALS:
+            raise
+        log.warning("Run %s is left as it is: %s", run.info.run_id, str(error).partition("\n")[0])
 
 
 def _verdict(tags: Mapping[str, str], state_of: StateOf, airflow: str | None) -> tuple[str, str] | None:
@@ -76,12 +98,13 @@ def _end_strays(client, experiments: Sequence[str], airflow: str | None) -> list
     ended = []
     for run in _running(client, experiments, MLFLOW_PARENT_RUN_ID):
         parent_id = run.data.tags[MLFLOW_PARENT_RUN_ID]
-        parent = parents[parent_id] = parents.get(parent_id) or client.get_run(parent_id)
-        over = parent.info.status != "RUNNING" and airflow is not None
-        if over and parent.data.tags.get(names.AIRFLOW_TAG) == airflow:
-            client.set_tag(run.info.run_id, names.END_REASON_TAG, reason)
-            client.set_terminated(run.info.run_id, "KILLED")
-            ended.append(Ended(run.info.run_id, run.info.run_name, "KILLED", reason))
+        with _left_alone_where_refused(run):
+            parent = parents[parent_id] = parents.get(parent_id) or client.get_run(parent_id)
+            over = parent.info.status != "RUNNING" and airflow is not None
+            if over and parent.data.tags.get(names.AIRFLOW_TAG) == airflow:
+                client.set_tag(run.info.run_id, names.END_REASON_TAG, reason)
+                client.set_terminated(run.info.run_id, "KILLED")
+                ended.append(Ended(run.info.run_id, run.info.run_name, "KILLED", reason))
     return ended
 
 
@@ -100,10 +123,11 @@ def this_process() -> str:
 def _is_gone(process: str) -> bool:
     import psutil
 
-    host, pid, start = process.rsplit(" ", 2)
-    if host != socket.gethostname():
+    host, _, rest = process.partition(" ")
+    # A tag of any other shape is none of ours.
+    if host != socket.gethostname() or not (numbers := re.fullmatch(r"([0-9]{1,10}) ([0-9]{1,12})", rest)):
         return False
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(start)) > 2
-    except psutil.NoSuchProcess:
+        return abs(psutil.Process(int(numbers[1])).create_time() - int(numbers[2])) > 2
+    except (psutil.NoSuchProcess, OverflowError):
         return True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -141,3 +144,50 @@ def test_the_description_ends_with_the_way_back_to_airflow(store: MlflowClient, 
     opened(experiment, **{DAG_RUN_URL_TAG: PAGE})
     end(parent)
     assert store.get_run(parent).data.tags[NOTE_TAG] == wanted
+
+
+HOSTILE = [
+    "",
+    "x",
+    "a b",
+    "{host} x 1",
+    "{host} -1 1",
+    "{host} 1 nan",
+    "{host} 99999999999999999999 1",
+    "{host} 1 1 1",
+    "\n",
+]
+
+
+@pytest.mark.parametrize("process", HOSTILE)
+def test_a_tag_of_any_shape_is_no_process_and_stops_nobody(store: MlflowClient, experiment: str, process: str):
+    tag = process.format(host=socket.gethostname())
+    strange = store.create_run(experiment, tags={PROCESS_TAG: tag, DAG_RUN_ID_TAG: "r"}).info.run_id
+    parent = opened(experiment)
+    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "failed", AIRFLOW)] == [parent]
+    assert status(store, strange) == "RUNNING"
+
+
+@pytest.mark.parametrize("named", ["0" * 32, "../..", "x'y"])
+def test_a_child_of_no_run_stops_nobody(store: MlflowClient, experiment: str, named: str):
+    store.create_run(experiment, tags={MLFLOW_PARENT_RUN_ID: named})
+    parent = opened(experiment)
+    child = child_of(store, parent)
+    runs.close_parent(parent)
+    store.update_run(child, status="RUNNING")
+    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW)] == [child]
+
+
+def test_a_run_that_may_not_be_ended_stops_nobody(store: MlflowClient, monkeypatch: pytest.MonkeyPatch):
+    """Whoever may open a run of her own can write any tags on it; the tasks' user may only read it."""
+    ours, hers = (store.create_experiment(name) for name in ("ours", "hers"))
+    parents = {opened(place, place): place for place in (hers, ours)}
+    ended = runs.abandon_parent
+
+    def refusing(run_id: str, status: str, reason: str) -> bool:
+        if parents[run_id] == hers:
+            raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
+        return ended(run_id, status, reason)
+
+    monkeypatch.setattr(runs, "abandon_parent", refusing)
+    assert [parents[run.run_id] for run in reconcile(lambda dag_id, run_id: "failed", AIRFLOW)] == [ours]
