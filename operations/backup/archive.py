@@ -55,10 +55,10 @@ class Writer:
         """Add an entry of so many bytes.
 
         Raises:
-            click.ClickException: no backup with an entry of this name could be restored.
+            ValueError: no backup with an entry of this name could be restored.
         """
         if not is_legal(name):
-            raise click.ClickException(f"{name!r} is no name that can be restored: remove or rename that object")
+            raise ValueError(f"{name!r} is no name of a backup's entry")
         reader = _Hashing(content)
         self._write(name, size, cast("IO[bytes]", reader))
         self._files[name] = Entry(sha256=reader.digest.hexdigest(), size=size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tarfile
 from collections.abc import Iterator
 
@@ -10,7 +9,6 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.hmac-sha256"
 DATABASES, BUCKETS = ("databases/airflow", "databases/mlflow"), ("data", "artifacts")
 # Bytes of an object's key, as S3 has it.
 _LONGEST_KEY = 1024
-_NEVER = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 def is_legal(name: str) -> bool:
@@ -22,7 +20,7 @@ def is_legal(name: str) -> bool:
         is_short = len(key.encode()) <= _LONGEST_KEY
     except UnicodeEncodeError:
         return False
-    is_path = not _NEVER.search(key) and not {"", ".", ".."}.intersection(key.split("/"))
+    is_path = "\0" not in key and not {"", ".", ".."}.intersection(key.split("/"))
     return bucket in BUCKETS and is_short and is_path
 
 

@@ -10,6 +10,7 @@ import click
 
 from operations.backup import databases
 from operations.backup.archive import Archive, Writer
+from operations.backup.entries import is_legal
 from operations.backup.place import Bucket, Place
 
 
@@ -39,6 +40,10 @@ def _copy(bucket: Bucket, name: str, archive: Writer) -> tuple[int, int]:
     for key, size in bucket.objects():
         if key.endswith("/") and not size:
             continue  # a folder that a console has made: S3 has none
+        if not is_legal(f"{name}/{key}"):
+            # Whoever may write one object must not keep the others from being backed up.
+            click.echo(f"    the object {key!r} is left out: no backup is restored that has such a name")
+            continue
         answer = bucket.client.get_object(Bucket=bucket.name, Key=key)
         archive.add(f"{name}/{key}", answer["ContentLength"], answer["Body"])
         objects, total = objects + 1, total + answer["ContentLength"]

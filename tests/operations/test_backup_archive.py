@@ -19,7 +19,7 @@ from operations.backup import databases, transfer
 from operations.backup.archive import Archive, Writer
 from operations.backup.entries import MANIFEST, SIGNATURE, is_legal
 from operations.backup.manifest import signature
-from operations.backup.place import Place, signing_key
+from operations.backup.place import Bucket, Place, signing_key
 from operations.native.secrets import Secrets
 
 KEY = "k" * 32
@@ -92,9 +92,7 @@ HOSTILE = [
     "artifacts/../victim",
     "artifacts//victim",
     "artifacts/./victim",
-    "artifacts/a\\..\\victim",
     "artifacts/",
-    "artifacts/a\nb",
     "data/" + "x" * 1025,
     "more/victim",
     "./artifacts/two",
@@ -213,11 +211,8 @@ def test_a_legal_name_is_a_path_below_its_folder(name: str):
 
 
 @PER_EXAMPLE
-@given(
-    name=st.from_regex(r"(artifacts|data)/[\w .+:=@é–()\[\]-]{1,120}(/[\w .+:=@]{1,30}){0,2}", fullmatch=True).filter(
-        is_legal
-    )
-)
+@given(name=st.builds("{}/{}".format, st.sampled_from(["artifacts", "data"]), st.text(min_size=1)).filter(is_legal))
+@example(name="artifacts/" + "ü" * 500)
 def test_what_a_backup_takes_is_given_back_under_the_same_name(name: str, tmp_path: Path):
     with Writer(tmp_path / "one.tar", KEY) as archive:
         for known, content in {**ENTRIES, name: b"of that name"}.items():
@@ -240,13 +235,30 @@ def test_whatever_byte_is_changed_the_answer_is_one_line(small: Path, tmp_path: 
             assert str(error.message).startswith(str(tmp_path / "changed.tar"))
 
 
-def test_an_object_that_could_not_be_restored_is_named_when_it_is_backed_up(tmp_path: Path):
-    with (
-        pytest.raises(click.ClickException, match=r"'data/a/../../b' is no name that can be restored"),
-        Writer(tmp_path / "it.tar", KEY) as archive,
-    ):
-        archive.add("data/a/../../b", 1, io.BytesIO(b"1"))
-    assert list(tmp_path.iterdir()) == []
+class Objects:
+    """An S3 client of a bucket with one byte under each key."""
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, object]:
+        return {"ContentLength": 1, "Body": io.BytesIO(b"1")}
+
+
+def test_one_object_with_a_hostile_name_does_not_keep_the_others_from_being_backed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    keys = ["a/../../b", "a//b", "/b", "folder/", "good", "with\nbreak\\and more"]
+    monkeypatch.setattr(Bucket, "objects", lambda self: ((key, int(key != "folder/")) for key in keys))
+    monkeypatch.setattr(databases, "dump", lambda address, target: target.write_bytes(b"PGDMP"))
+    bucket = Bucket("any", Objects())
+    place = Place({"mlflow": "", "airflow": ""}, {"data": bucket, "artifacts": bucket}, "", "", KEY)
+    transfer.backup(place, tmp_path / "it.tar")
+    kept = {"good", "with\nbreak\\and more"}
+    archive = Archive.verified(tmp_path / "it.tar", KEY)
+    assert {key for key, _ in archive.entries("artifacts")} == kept
+    said = capsys.readouterr().out
+    assert "the object 'a/../../b' is left out" in said
+    with pytest.raises(ValueError, match="is no name"), Writer(tmp_path / "other.tar", KEY) as other:
+        other.add("data/..", 1, io.BytesIO(b"1"))
+    assert [path.name for path in tmp_path.iterdir()] == ["it.tar"]
 
 
 def test_a_disk_that_is_too_full_is_told_before_anything_is_touched(small: Path, tmp_path: Path, monkeypatch):
