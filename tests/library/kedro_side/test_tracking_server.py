@@ -111,3 +111,21 @@ def test_otherwise_the_variable_decides_and_mlflow_is_not_imported(project: Path
     assert found["address"] is None
     assert found["tracking"] == "http://variable.example"
     assert not found["imported"]
+
+
+@pytest.mark.parametrize(
+    ("tracking", "name"),
+    [
+        (None, "rents"),
+        ({}, "rents"),
+        ({"experiment": {"name": "lettings"}}, "lettings"),
+        ({"experiment": {"name": "team/${runtime_params:pipeline,none}"}}, "team/rents"),
+    ],
+)
+def test_the_experiment_of_a_pipeline_is_the_one_that_its_runs_go_to(project: Path, tracking: Any, name: str):
+    if tracking is not None:
+        (project / "conf" / "base" / "mlflow.yml").write_text(json.dumps({"tracking": tracking}))
+    probe = "from tracked_kedro.kedro_side.tracking_server import *; print(experiment('rents'), address())"
+    environment = {**os.environ, "KEDRO_PROJECT_PATH": str(project), "PYTHONPATH": str(project / "src")}
+    done = subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, text=True)
+    assert done.stdout == f"{name} None\n", done.stderr
