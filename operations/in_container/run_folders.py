@@ -12,6 +12,7 @@ import fsspec
 
 from tracked_kedro import names
 from tracked_kedro.kedro_side.locations import data_root, raw_inputs
+from tracked_kedro.kedro_side.run_keys import run_keys
 
 _DAG = re.compile(r"\w[\w.-]*")
 # Airflow's own rule for ids of DAG runs (`allowed_run_id_pattern`).
@@ -49,14 +50,11 @@ def folders(tags: Mapping[str, str], logs: str | None) -> Iterator[Folder]:
     if not (_DAG.fullmatch(dag) and _DAG_RUN.fullmatch(dag_run)) or not dag_run.strip("."):
         return
     # Beside the data of runs lie the raw inputs of all of them, under their digests.
-    if dag != raw_inputs().rpartition("/")[2] and (found := _below(data_root(), dag, _key(dag_run))):
-        yield found
+    for key in run_keys(dag_run) if dag != raw_inputs().rpartition("/")[2] else ():
+        if found := _below(data_root(), dag, key):
+            yield found
     if logs and (found := _below(logs, f"dag_id={dag}", f"run_id={dag_run}")):
         yield found
-
-
-def _key(dag_run: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", dag_run)
 
 
 def _below(root: str, *parts: str) -> Folder | None:

@@ -59,7 +59,7 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
         if parent is None:
             return {}
         index = ChildIndex(self._index, parent.info.run_id)
-        found = _find(ChildRuns(MlflowClient(), parent), index, self._keys or index.keys())
+        found = _find(ChildRuns(MlflowClient(), parent), index, self._keys or None)
         # Of this parent only: a process that serves one DAG run after the other must not grow.
         self._found.clear()
         self._found[parent.info.run_id] = found
@@ -96,7 +96,7 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
             children.end(child, record.status)
             log.info("Child run %s of %s is %s", child.run_id, record.label, record.status)
         # Counted anew: other shards may have ended meanwhile.
-        done = len(index.keys())
+        done = index.count()
         children.client.log_metric(parent.info.run_id, DONE_METRIC, done, step=done)
 
     def _log(self, children: ChildRuns, child: RunInfo, record: ChildRecord) -> None:
@@ -150,10 +150,10 @@ class MlflowChildRunIdsDataset(AbstractDataset[None, dict[str, str]]):
         return {}
 
 
-def _find(children: ChildRuns, index: ChildIndex, keys: Iterable[str]) -> dict[str, Run]:
-    """Earlier child runs of the keys: one search, one more where some of them are finished."""
+def _find(children: ChildRuns, index: ChildIndex, keys: Iterable[str] | None) -> dict[str, Run]:
+    """Earlier child runs of the keys, None for all: one search, one more where some of them are finished."""
     if not children.parent.data.metrics.get(DONE_METRIC) or index.exists():
-        return children.find(index.run_ids(keys))
+        return children.find(index.all_run_ids() if keys is None else index.run_ids(keys))
     log.warning("The run's data folder has lost its notes of child runs: all of them are listed once")
     found = children.find_all()
     for key, run in found.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.retries import RETRY_POLICY
 from tracked_kedro.dag.run_tags import airflow_identity, tags_of
 from tracked_kedro.errors import PermanentError, classified
+from tracked_kedro.kedro_side.run_keys import earlier_run_key, run_key
 from tracked_kedro.kedro_side.sessions import Session, nested
 from tracked_kedro.month import month_before
 from tracked_kedro.parent_run import runs
@@ -46,6 +46,7 @@ def open_run(
 ) -> str | None:
     """Open the parent MLflow run of this DAG run; its id is this task's XCom value (None: tracking is off)."""
     _guarded(lambda: _refuse_unknown_parameters(context))
+    context["ti"].xcom_push(key=names.RUN_KEY, value=_run_key(context))
     if names.CUTOFF in parameters:
         _guarded(lambda: settle(pipeline, _kedro_parameters(parameters, context), max_age_months, context))
     session = _session(pipeline, parameters, context)
@@ -188,8 +189,16 @@ def _kedro_parameters(parameters: dict[str, str], context: Any, month: str | Non
     """Parameters of the DAG run under their Kedro names, and its data folder; its cutoff as given."""
     given = {**context["params"], **_when_scheduled(context), names.CUTOFF: month}
     values = {parameters[key]: value for key, value in given.items() if key in parameters and value is not None}
-    run_key = re.sub(r"[^\w.-]+", "_", context["dag_run"].run_id)
-    return {**nested(values), names.RUN_KEY: run_key}
+    return {**nested(values), names.RUN_KEY: _run_key(context)}
+
+
+def _run_key(context: Any) -> str:
+    """Name of the DAG run's data folder. A run that `open_run` began before 0.3.0 goes on where its data lie."""
+    ti, run_id = context["ti"], context["dag_run"].run_id
+    # Of a run that begins now it is known; what an earlier one was called cannot be told from its id.
+    if ti.task_id == names.OPEN_RUN_TASK:
+        return run_key(run_id)
+    return ti.xcom_pull(task_ids=names.OPEN_RUN_TASK, key=names.RUN_KEY) or earlier_run_key(run_id)
 
 
 def _when_scheduled(context: Any) -> dict[str, Any]:

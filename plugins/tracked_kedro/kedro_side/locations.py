@@ -7,8 +7,11 @@ Two environment variables move everything: ``RETRAINING_VAR`` (default ``var/`` 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+
+_KEY = re.compile(r"[\w.-]+")
 
 
 def project_path() -> Path:
@@ -27,7 +30,13 @@ def var_folder() -> Path:
 
 
 def run_folder(pipeline: str, run_key: str | None) -> str:
-    """Folder (or address) of the data of one run of a pipeline; ``kedro run`` writes to the key ``kedro``."""
+    """Folder (or address) of the data of one run of a pipeline; ``kedro run`` writes to the key ``kedro``.
+
+    Raises:
+        ValueError: the key is no plain name of a folder (see `run_keys` for keys of DAG runs).
+    """
+    if run_key and not (_KEY.fullmatch(run_key) and run_key.strip(".")):
+        raise ValueError(f"run_key={run_key!r} names a folder; write it with letters, digits, '_', '-' and '.' alone")
     return f"{data_root()}/{pipeline}/{run_key or 'kedro'}"
 
 

@@ -52,6 +52,8 @@ def test_what_spreadsheet_programs_write_is_read(listed) -> None:
         ),
         (HEADER + "rio,,r.csv\n", "line 2: write series,label,file, each"),
         (HEADER + "rio,Rio,r.csv\nrio,Rio,q.csv\n", "line 3: the id 'rio' stands in line 2 already"),
+        (HEADER + "rio,Rio,r.csv\nRIO,Rio,q.csv\n", "line 3: the id 'RIO' stands in line 2 already"),
+        (HEADER + "r" * 101 + ",Rio,r.csv\n", "line 2: an id names files; write it with at most 100 bytes"),
         (HEADER + "../rio,Rio,r.csv\n", r"line 2: the id '\.\./rio' names files"),
         (HEADER + "..,Rio,r.csv\n", r"line 2: the id '\.\.' names files"),
         (HEADER + 'rio,"Rio,r.csv\n', "line 2: not CSV"),

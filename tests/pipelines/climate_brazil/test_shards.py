@@ -31,7 +31,7 @@ def shards(var: Path):
         context: dict[str, Any] = {
             "params": {"series_per_task": size, "use_mlflow": False, "cutoff": "2019-11-01"},
             "dag_run": dag_run,
-            "ti": SimpleNamespace(xcom_pull=lambda task_ids: None),
+            "ti": SimpleNamespace(task_id="shards", xcom_pull=lambda task_ids, key=None: None),
         }
         mapping = {
             "series_per_task": "climate_brazil.series_per_task",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from typing import Any
 
 import fsspec
@@ -19,6 +20,7 @@ from tracked_kedro.kedro_side.locations import project_path
 COLUMNS = ("series", "label", "file")
 # Of the trigger form: a field to choose from, with more of them, helps nobody and would make every DAG file large.
 MOST_CHOICES = 200
+LONGEST_ID = 100  # bytes; a file's name may have 255, and says more than the id
 _ID = re.compile(r"\w[\w.-]*")
 
 Entries = dict[str, dict[str, str]]
@@ -29,7 +31,7 @@ class SeriesListError(ValueError):
 
 
 def read_series(address: str) -> Entries:
-    """Label and file of each series, by id, in the order of the file.
+    """Label and file of each series, by id, in the order of the file. Ids differ in more than their case.
 
     Args:
         address: a CSV file (UTF-8, with header) on any file system that fsspec knows.
@@ -73,9 +75,13 @@ def _entries(address: str, rows: Any) -> Entries:
             raise SeriesListError(
                 f"{place}: the id {series!r} names files; write it with letters, digits, '_', '-' and '.' alone"
             )
-        if series in lines:
-            raise SeriesListError(f"{place}: the id {series!r} stands in line {lines[series]} already; choose another")
-        lines[series] = rows.line_num
+        if len(series.encode()) > LONGEST_ID:
+            raise SeriesListError(f"{place}: an id names files; write it with at most {LONGEST_ID} bytes")
+        same = unicodedata.normalize("NFKC", series).casefold()
+        if same in lines:
+            # Where case means nothing, the two would share their files.
+            raise SeriesListError(f"{place}: the id {series!r} stands in line {lines[same]} already; choose another")
+        lines[same] = rows.line_num
         entries[series] = {"label": label, "file": file}
     if not entries:
         raise SeriesListError(f"{address}: no series; write a line for each ({','.join(COLUMNS)})")
