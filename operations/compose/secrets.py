@@ -46,6 +46,7 @@ FILES: dict[str, Callable[[], str]] = {
     "airflow_jwt_secret": lambda: secrets.token_urlsafe(64),
     "redis_password": _token,
     "backup_signing_key": _token,
+    "serving_token": _token,
 }
 
 

@@ -49,7 +49,7 @@ def test_ports_are_published_on_loopback_unless_a_person_says_otherwise(name):
 def test_no_secret_is_in_an_environment(name):
     for variable, value in SERVICES[name].get("environment", {}).items():
         if SECRET_NAME.search(variable):
-            at_hand = variable.endswith(("_FILE", "_CMD")) and "/run/secrets/" in value
+            at_hand = variable.endswith(("_FILE", "_CMD", "SERVING_TOKEN")) and "/run/secrets/" in value
             assert at_hand or variable == "RUSTFS_ACCESS_KEY", f"{variable} of {name} is not read from a file"
         assert not re.search(r"://[^/]*:(?!&)[^/@]*@", str(value)), f"{variable} of {name} holds a password"
 

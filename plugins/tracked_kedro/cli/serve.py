@@ -10,7 +10,11 @@ import click
 
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
+from tracked_kedro.serving.doors import guarded
+from tracked_kedro.serving.limits import Limits
 from tracked_kedro.serving.server import NoVersionError, Scorer
+
+MOST_CONNECTIONS = 200  # more are answered 503 before anything is read
 
 
 def serve(reference: str, host: str, port: int, wait: bool) -> None:
@@ -23,7 +27,7 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
         wait: answer 503 until there is a version, instead of ending with an error.
 
     Raises:
-        click.ClickException: the reference names no version.
+        click.ClickException: the reference names no version, or the environment has an impossible limit or token.
     """
     import uvicorn
 
@@ -31,10 +35,11 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     try:
         model, version = parse_reference(reference)
-    except RegistryError as error:
+        scorer = Scorer(model, version, partial(_number, Registry(model)), Limits.of_environment())
+        app = guarded(scorer)
+    except (RegistryError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     tracking_server.connect()
-    scorer = Scorer(model, version, partial(_number, Registry(model)))
     try:
         click.echo(f"{model} version {scorer.refresh()} is loaded.")
     except NoVersionError as error:
@@ -44,7 +49,7 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
     click.echo(f"Serving {reference} at http://{host}:{port}/invocations (and /ping); Ctrl-C ends it.")
     follow = contextlib.nullcontext() if version.isdecimal() else scorer.following()
     with follow:
-        uvicorn.run(scorer, host=host, port=port, log_level="warning", lifespan="off")
+        uvicorn.run(app, host=host, port=port, log_level="warning", lifespan="off", limit_concurrency=MOST_CONNECTIONS)
 
 
 def _number(registry: Registry, reference: str) -> int:

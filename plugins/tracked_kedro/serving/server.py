@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlflow.exceptions import MlflowException
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from tracked_kedro.serving.limited import App, Lanes, Limited, Receive, Scope, Send, refuse
+from tracked_kedro.serving.limits import Limits
 
 FOLLOW_EVERY = 10.0  # seconds between looks at the reference; one request each
 VERSION_HEADER = b"x-model-version"
@@ -36,10 +33,15 @@ class Scorer:
         model: name of the registered model.
         reference: an alias, or the number of a version.
         number_of: the number of the version that the reference names now; raises `NoVersionError` where there is none.
+        limits: of one request.
     """
 
-    def __init__(self, model: str, reference: str, number_of: Callable[[str], int]) -> None:
+    def __init__(
+        self, model: str, reference: str, number_of: Callable[[str], int], limits: Limits | None = None
+    ) -> None:
         self._model, self._reference, self._number_of = model, reference, number_of
+        self._limits = limits or Limits()
+        self._lanes = Lanes(self._limits)
         self._served: tuple[int, App] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +50,7 @@ class Scorer:
             return
         served = self._served
         if served is None:
-            await _unavailable(f"{self._model} has no {self._reference} yet; `make retrain` makes one", send)
+            await refuse(503, f"{self._model} has no {self._reference} yet; `make retrain` makes one", send)
             return
         number, app = served
         header = (VERSION_HEADER, f"{self._model}/{number}".encode())
@@ -73,7 +75,7 @@ class Scorer:
             from mlflow.pyfunc import scoring_server
 
             model = mlflow.pyfunc.load_model(f"models:/{self._model}/{number}")
-            self._served = number, scoring_server.init(model)
+            self._served = number, Limited(scoring_server.init(model), model, self._limits, self._lanes)
             log.info("Serving %s version %d", self._model, number)
         return number
 
@@ -97,9 +99,3 @@ class Scorer:
             except (MlflowException, OSError) as error:
                 # What is served goes on being served.
                 log.warning("The registry cannot be read: %s", (str(error).splitlines() or [""])[0])
-
-
-async def _unavailable(message: str, send: Send) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"message": message}).encode()})

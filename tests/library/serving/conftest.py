@@ -30,6 +30,10 @@ class PricesModel(mlflow.pyfunc.PythonModel):
 
         self.pricing = Pricing(context.artifacts["base.txt"])
 
+    def rows(self, record):
+        """An area has one price."""
+        return 1
+
     def predict(self, model_input: list[float], params=None) -> list[float]:
         """By area."""
         return [self.pricing.price(area) for area in model_input]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from retraining.pipelines.climate_brazil import served_model
 from retraining.pipelines.climate_brazil.structural import pack
 from tests.deployment import ROOT
+from tracked_kedro.serving.limits import Limits, RefusedError, rows_asked_for
 from tracked_kedro.serving.packaging import write_model
 
 ASK = (
@@ -40,6 +42,21 @@ def test_it_answers_for_the_whole_fleet_or_one_series(folder: Path, posterior) -
         model.predict([{"series": "atlantis"}])
     with pytest.raises(MlflowException, match=r"quantiles are \[2.0\]"):
         model.predict([{"n_ahead": 3}], params={"quantiles": [2.0]})
+
+
+def test_1_kb_cannot_ask_for_a_minute_of_work(folder: Path) -> None:
+    model = mlflow.pyfunc.load_model(str(folder))
+
+    def rows(*records: dict, **params: list[float]) -> int:
+        return rows_asked_for(json.dumps({"inputs": records, "params": params}).encode(), model, Limits())
+
+    assert (rows({"n_ahead": 12}), rows({"series": "made_up"}, {"n_ahead": "600"})) == (12, 612)
+    with pytest.raises(RefusedError, match="more than 5000 rows"):
+        rows(*[{"n_ahead": 600}] * 40)
+    with pytest.raises(RefusedError, match="quantiles has more than 20 values"):
+        rows({"n_ahead": 600}, quantiles=[number / 100 for number in range(1, 99)])
+    with pytest.raises(RefusedError, match="unknown parameter 'quantile'; known are: quantiles"):
+        rows({"n_ahead": 12}, quantile=[0.5])
 
 
 def test_the_model_s_own_code_answers_where_the_checkout_is_another(folder: Path, posterior, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from retraining.pipelines.movie_recommender import served_model
 from retraining.pipelines.movie_recommender.recommender.factors import FactorModel
 from tests.deployment import ROOT
+from tracked_kedro.serving.limits import Limits, RefusedError, rows_asked_for
 from tracked_kedro.serving.packaging import write_model
 
 
@@ -54,6 +55,15 @@ def test_a_known_user_gets_what_the_model_names(served, factors: FactorModel) ->
     assert list(zip(answer["movie"], answer["liking"], strict=True)) == factors.recommend(10, 2)
     assert "b" not in set(answer["movie"])
     assert (answer["rank"].tolist(), set(answer["list"])) == ([1, 2], {"own"})
+
+
+def test_a_server_knows_how_many_movies_are_asked_for(served) -> None:
+    def rows(*records: dict) -> int:
+        return rows_asked_for(json.dumps({"inputs": records}).encode(), served, Limits())
+
+    assert rows({"user": 10}, {"user": 20, "n": 1000}) == 1020
+    with pytest.raises(RefusedError, match="more than 5000 rows"):
+        rows(*[{"user": 10, "n": 1000}] * 6)
 
 
 def test_a_stranger_gets_the_popular_list(served) -> None:

@@ -40,6 +40,11 @@ class FleetModel(PythonModel):
 
         self.fleet = Fleet(context.artifacts[POSTERIORS])
 
+    def rows(self, record: Any) -> int:
+        """How many rows a record of a request is answered with, for the server's limit."""
+        request = ForecastRequest.model_validate(record)
+        return request.n_ahead * (len(self.fleet.ids) if request.series is None else 1)
+
     # MLflow takes the input's schema from the type hint, and calls a `predict` without a context as well.
     def predict(  # type: ignore[override]
         self, model_input: list[ForecastRequest], params: dict[str, Any] | None = None

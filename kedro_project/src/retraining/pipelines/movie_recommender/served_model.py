@@ -61,6 +61,10 @@ class RecommenderModel(PythonModel):
             }
         )
 
+    def rows(self, record: Any) -> int:
+        """How many rows a record of a request is answered with, for the server's limit."""
+        return RecommendationRequest.model_validate(record).n
+
     # MLflow takes the input's schema from the type hint, and calls a `predict` without a context as well.
     def predict(  # type: ignore[override]
         self, model_input: list[RecommendationRequest], params: dict[str, Any] | None = None
