@@ -25,7 +25,8 @@ export KEDRO_LOGGING_CONFIG := $(CURDIR)/kedro_project/conf/logging.yml
 export PATH := $(VENV)/bin:$(PATH)
 
 INSTALLED := $(VENV)/.installed
-PREPARED := $(RETRAINING_VAR)/.prepared
+# Its number goes up when there is more to prepare than before.
+PREPARED := $(RETRAINING_VAR)/.prepared-2
 
 ##@ Use
 
@@ -61,6 +62,10 @@ models: $(PREPARED) ## Show the versions, aliases and history of a registered mo
 .PHONY: rollback
 rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version> MODEL= WHY=)
 	@python -m tracked_kedro rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
+
+.PHONY: sign-models
+sign-models: $(PREPARED) ## Sign a version that you vouch for, so that it is served (VERSION=<name>/7)
+	@python -m operations in-native-stack python -m tracked_kedro sign-models $(if $(VERSION),--version "$(VERSION)")
 
 .PHONY: native
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C (WORKERS=2: Celery)

@@ -96,7 +96,7 @@ def store(var: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def parent(store: MlflowClient, var: Path):
     """A parent run, active as it is inside a task."""
-    experiment = store.create_experiment("made_up", artifact_location=(var / "artifacts").as_uri())
+    experiment = store.create_experiment("made_up", artifact_location=(var / "mlflow" / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
         yield run
 

@@ -44,6 +44,7 @@ FILES: dict[str, Callable[[], str]] = {
     "airflow_database_password": _token,
     "airflow_fernet_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "airflow_jwt_secret": lambda: secrets.token_urlsafe(64),
+    "model_signing_key": lambda: secrets.token_urlsafe(48),
     "redis_password": _token,
     "backup_signing_key": _token,
     "serving_token": _token,

@@ -21,7 +21,13 @@ def main() -> None:
     print("Starting; every service is waited for ...", flush=True)
     if subprocess.run(engine.compose("up", "--detach", "--wait", "--wait-timeout", str(WAIT_SECONDS))).returncode:
         sys.exit("\n".join(["The stack is not healthy:", *unhealthy(), "make doctor says more."]))
+    sign_versions()
     print(addresses())
+
+
+def sign_versions() -> None:
+    """Sign the model versions from before signatures, at the first start that knows them; later nothing."""
+    print(engine.inside("airflow-scheduler", "python", "-m", "tracked_kedro", "sign-models").strip(), flush=True)
 
 
 def refusals() -> list[str]:

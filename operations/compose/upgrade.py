@@ -15,7 +15,7 @@ WRITERS = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "a
 
 
 def main() -> None:
-    """Back up, build, migrate, start, verify, and tell how to go back."""
+    """Back up, build, migrate, start, verify, sign versions from before signatures, and tell how to go back."""
     if found := up.refusals():
         sys.exit("Nothing was changed:\n" + "\n".join(f"  - {problem}" for problem in found))
     running = {state["Service"] for state in engine.states() if state["State"] == "running"}
@@ -36,6 +36,7 @@ def main() -> None:
         _compose("up", "--detach", "--wait", "--wait-timeout", str(up.WAIT_SECONDS))  # airflow-init migrates Airflow
         if lost := [table for table, count in _rows().items() if count < rows[table]]:
             raise SystemExit(f"There are fewer rows than before in {', '.join(lost)}")
+        up.sign_versions()
     except SystemExit as error:
         sys.exit(f"{error}\nThe upgrade failed.{way_back(before, file)}")
     print(f"Upgraded: every service is healthy, and no run is missing.{way_back(before, file)}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from operations.locations import var_folder
 from operations.native import airflow, mlflow_server, secrets
 from operations.native.errors import StackError
 from operations.native.ports import wanted_port
-from operations.native.running import published
+from operations.native.running import published, running_environment
 from operations.native.stack import Stack, started_stack
 from tracked_kedro.cli.locks import NATIVE, only_one
+
+SIGNING = "model_signing"  # the secret
 
 
 def serve(workers: int = 0) -> int:
@@ -35,11 +39,14 @@ def serve(workers: int = 0) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         is_new = not (folder / secrets.FILE).exists()
+        is_from_before_signatures = not is_new and SIGNING not in (folder / secrets.FILE).read_text()
         click.echo(f"Starting Postgres, S3 stores, MLflow and Airflow on {folder} ...")
         begin = time.monotonic()
         try:
             ports = wanted_port("AIRFLOW_PORT", 8080), wanted_port("MLFLOW_PORT", 5050)
             with started_stack(folder, os.environ, *ports, workers) as parts, published(folder, parts.stores):
+                if is_from_before_signatures:
+                    _sign_versions(folder)
                 click.echo(_addresses(parts, is_new))
                 click.echo(f"Ready after {time.monotonic() - begin:.0f} s. Ctrl-C ends all; logs: {parts.stores.logs}")
                 while (problem := parts.ended()) is None:
@@ -51,6 +58,13 @@ def serve(workers: int = 0) -> int:
         except StackError as error:
             click.echo(f"{error}", err=True)
             return 1
+
+
+def _sign_versions(folder: Path) -> None:
+    """Sign the versions that are there at this moment; those that come later are signed when they are registered."""
+    command = [sys.executable, "-m", "tracked_kedro", "sign-models"]
+    if subprocess.run(command, env={**os.environ, **running_environment(folder)}).returncode:
+        click.echo("Versions from before signatures are refused until `make sign-models` has signed them.", err=True)
 
 
 def _interrupt(number: int, frame: object) -> None:

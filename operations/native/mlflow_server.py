@@ -13,6 +13,8 @@ from operations.native.postgres import Postgres
 from operations.native.secrets import Secrets, write_secret
 
 USER = "admin"
+# A file of its folder: what signs and verifies registered versions. The server never reads it.
+SIGNING_KEY = "model_signing_key"
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Mlflow:
         return [*command, "--host", HOST, "--port", str(self.port)]
 
     def environment(self) -> dict[str, str]:
-        """What the server needs; writes the file that tells where its users are kept."""
+        """What the server needs; writes the file that tells where its users are kept, and its clients' signing key."""
         users = self.folder / "basic_auth.ini"
         self.folder.mkdir(parents=True, exist_ok=True)
+        write_secret(self.folder / SIGNING_KEY, self.secrets.model_signing)
         write_secret(
             users,
             "[mlflow]\ndefault_permission = READ\n"
@@ -70,6 +73,7 @@ class Mlflow:
             "MLFLOW_TRACKING_URI": self.address,
             "MLFLOW_TRACKING_USERNAME": USER,
             "MLFLOW_TRACKING_PASSWORD": self.secrets.mlflow_admin,
+            "MODEL_SIGNING_KEY_FILE": str(self.folder / SIGNING_KEY),
         }
 
     def answers(self) -> bool:

@@ -49,6 +49,7 @@ class Secrets:
     airflow_fernet: str = _secret(_fernet_key, 44)
     redis: str = _secret()
     backup_signing: str = _secret()
+    model_signing: str = _secret(lambda: secrets.token_urlsafe(48), 64)
 
     @classmethod
     def of(cls, folder: Path) -> Secrets:

@@ -103,6 +103,15 @@ def models(model: str) -> None:
     show(model)
 
 
+@commands.command("sign-models")
+@click.option("--version", help="One version that you vouch for, NAME/NUMBER.")
+def sign_models(version: str | None) -> None:
+    """Sign the versions from before signatures, once for each store."""
+    from tracked_kedro.cli.sign_models import sign_models as run
+
+    run(version)
+
+
 @commands.command()
 def reconcile() -> None:
     """End MLflow runs that were left open by a DAG run that is over or gone."""

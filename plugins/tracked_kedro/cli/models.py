@@ -9,6 +9,7 @@ import click
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError
+from tracked_kedro.serving.signing import SIGNATURE_TAG
 
 
 def rollback(model: str, to: int | None, why: str) -> None:
@@ -42,7 +43,8 @@ def show(model: str) -> None:
         number = int(version.version)
         names = ", ".join(sorted(alias for alias, named in aliases.items() if named == number))
         cutoff, data = (printable(version.tags.get(key, "—")) for key in ("cutoff", "data_digest"))
-        click.echo(f"{number:>7}  {cutoff:<10}  {data:<16}  {names}".rstrip())
+        refused = "" if SIGNATURE_TAG in version.tags else "  not signed: refused"
+        click.echo(f"{number:>7}  {cutoff:<10}  {data:<16}  {names}{refused}".rstrip())
     click.echo(f"\nMoves of {CHAMPION}")
     for event in registry.history():
         before = f"version {event.replaced}" if event.replaced is not None else "none"

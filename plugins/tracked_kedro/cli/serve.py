@@ -7,12 +7,14 @@ import os
 from functools import partial
 
 import click
+from mlflow.entities.model_registry import ModelVersion
 
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
 from tracked_kedro.serving.doors import guarded
 from tracked_kedro.serving.limits import Limits
 from tracked_kedro.serving.server import NoVersionError, Scorer
+from tracked_kedro.serving.signing import SigningKeyError, UntrustedVersionError
 
 MOST_CONNECTIONS = 200  # more are answered 503 before anything is read
 
@@ -27,7 +29,8 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
         wait: answer 503 until there is a version, instead of ending with an error.
 
     Raises:
-        click.ClickException: the reference names no version, or the environment has an impossible limit or token.
+        click.ClickException: the reference names no version or one that is not this deployment's own, or the
+            environment has an impossible limit or token.
     """
     import uvicorn
 
@@ -35,7 +38,7 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     try:
         model, version = parse_reference(reference)
-        scorer = Scorer(model, version, partial(_number, Registry(model)), Limits.of_environment())
+        scorer = Scorer(model, version, partial(_version, Registry(model)), Limits.of_environment())
         app = guarded(scorer)
     except (RegistryError, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -46,14 +49,16 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
         if not wait:
             raise click.ClickException(str(error)) from error
         click.echo(f"{error}. Waiting for it.")
+    except (UntrustedVersionError, SigningKeyError) as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"Serving {reference} at http://{host}:{port}/invocations (and /ping); Ctrl-C ends it.")
     follow = contextlib.nullcontext() if version.isdecimal() else scorer.following()
     with follow:
         uvicorn.run(app, host=host, port=port, log_level="warning", lifespan="off", limit_concurrency=MOST_CONNECTIONS)
 
 
-def _number(registry: Registry, reference: str) -> int:
+def _version(registry: Registry, reference: str) -> ModelVersion:
     try:
-        return int(registry.version(reference).version)
+        return registry.version(reference)
     except RegistryError as error:
         raise NoVersionError(str(error)) from error

@@ -19,11 +19,11 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from tracked_kedro.compatibility import download_file
 from tracked_kedro.kedro_side.run_facts import git_tags
 from tracked_kedro.promotion.evidence import Candidate, Evidence, Version
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError, parse_reference
 from tracked_kedro.serving.packaging import model_digest, write_model
+from tracked_kedro.serving.signing import TrustedFiles, UntrustedVersionError, signed
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +67,19 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
         digest = model_digest(package, {**data.files, EVIDENCE_FILE: evidence.encode()})
         registry = Registry(self._model)
         source = f"{run.info.artifact_uri}/model/{digest}"
+        signature: dict[str, str] = {}
         if not any(version.source == source for version in registry.of_run(run.info.run_id)):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name) / "model"
                 write_model(package, data.files, folder)
                 (folder / EVIDENCE_FILE).write_text(evidence)
+                signature = signed(self._model, folder)
                 get_artifact_repository(source).log_artifacts(str(folder))
         about = {"cutoff": data.evidence.cutoff, "data_digest": data.evidence.data_digest}
         known = {key: str(value) for key, value in about.items() if value is not None}
         from_run = {key: run.data.tags[key] for key in _RUN_TAGS if key in run.data.tags}
         number = registry.register(
-            source, run.info.run_id, digest, {**git_tags(), **from_run, **known, **data.evidence.tags}
+            source, run.info.run_id, digest, {**git_tags(), **from_run, **known, **data.evidence.tags, **signature}
         )
         mlflow.set_tags({VERSION_TAG: f"{registry.model}/{number}"})
         return number
@@ -119,25 +121,22 @@ class MlflowChampionDataset(AbstractDataset[None, Version | None]):
 
 
 def read_version(version: ModelVersion) -> Version:
-    """A version with its evidence."""
-    # `register` writes no version without a run and without files; MLflow's types allow for both.
-    assert version.run_id is not None and version.source is not None
-    source = version.source
-    evidence = Evidence.model_validate_json(_content(source, EVIDENCE_FILE))
+    """A version with its evidence.
+
+    Raises:
+        UntrustedVersionError: it is not this deployment's own.
+    """
+    # `register` writes no version without a run; MLflow's types allow for it.
+    assert version.run_id is not None
+    files = TrustedFiles(version)
+    evidence = Evidence.model_validate_json(files.read(EVIDENCE_FILE))
     return Version(
         model=version.name,
         number=int(version.version),
         run_id=version.run_id,
         evidence=evidence,
-        file=lambda name: _content(source, f"artifacts/{name}"),
+        file=lambda name: files.read(f"artifacts/{name}"),
     )
-
-
-def _content(source: str, path: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "file"
-        download_file(get_artifact_repository(source), path, local)
-        return local.read_bytes()
 
 
 class MlflowVersionDataset(AbstractDataset[None, Version]):
@@ -151,13 +150,13 @@ class MlflowVersionDataset(AbstractDataset[None, Version]):
         """Read it.
 
         Raises:
-            DatasetError: tracking is off, or there is no such version.
+            DatasetError: tracking is off, there is no such version, or it is not this deployment's own.
         """
         if not self._logging_activated:
             raise DatasetError(f"use_mlflow is false, and {self._model} is kept by the tracking server: switch it on")
         try:
             return read_version(Registry(self._model).version(self._version))
-        except RegistryError as error:
+        except (RegistryError, UntrustedVersionError) as error:
             raise DatasetError(str(error)) from error
 
     def save(self, data: None) -> None:

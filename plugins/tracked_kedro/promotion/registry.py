@@ -20,6 +20,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.promotion.rules import REFERENCE
+from tracked_kedro.serving.signing import FILES_TAG, SigningKeyError, TrustedFiles, UntrustedVersionError
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Registry:
             source: address of the model's folder.
             run_id: the parent run that made it.
             digest: hash of the files.
-            tags: of the version.
+            tags: of the version; its signature is among them (see `serving.signing`).
         """
         same = [version for version in self.of_run(run_id) if version.tags.get(DIGEST_TAG) == digest]
         if same:
@@ -125,7 +126,7 @@ class Registry:
                 if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
                     raise
             own = {RUN_TAG: run_id, DIGEST_TAG: digest, **tags}
-            own = {key: value[:_TAG_LENGTH] for key, value in own.items()}
+            own = {key: value if key == FILES_TAG else value[:_TAG_LENGTH] for key, value in own.items()}
             number = int(self.client.create_model_version(self.model, source, run_id, tags=own).version)
             log.info("Registered %s version %d", self.model, number)
         self.client.set_registered_model_alias(self.model, CHALLENGER, str(number))
@@ -141,7 +142,7 @@ class Registry:
             why: the reason, for the version's tags and the history.
 
         Raises:
-            RegistryError: another version has become champion meanwhile.
+            RegistryError: another version has become champion meanwhile, or this one is not this deployment's own.
         """
         current = self.aliases().get(CHAMPION)
         if current == number:
@@ -151,6 +152,7 @@ class Registry:
                 f"{self.model} version {number} was judged against champion {expected or 'none'}, and the champion is "
                 f"{current or 'none'} by now; run the month again, or decide by hand: make rollback TO={number}"
             )
+        self._check(self.version(number))
         self._move(number, current, "promoted", by, why)
         return True
 
@@ -161,7 +163,7 @@ class Registry:
             The champion before, None where there was none, and the champion now.
 
         Raises:
-            RegistryError: there is no such version, or it is the champion.
+            RegistryError: there is no such version, it is the champion, or it is not this deployment's own.
         """
         aliases = self.aliases()
         current, target = aliases.get(CHAMPION), to if to is not None else aliases.get(PREVIOUS)
@@ -171,9 +173,15 @@ class Registry:
             raise RegistryError(f"{self.model} has no previous champion; name a version with TO=<version>")
         if target == current:
             raise RegistryError(f"{self.model} version {target} is the champion already")
-        self.version(target)
+        self._check(self.version(target))
         self._move(target, current, "rolled back", by, why)
         return current, target
+
+    def _check(self, version: ModelVersion) -> None:
+        try:
+            TrustedFiles(version)
+        except (UntrustedVersionError, SigningKeyError) as error:
+            raise RegistryError(str(error)) from error
 
     def _move(self, number: int, current: int | None, action: str, by: str, why: str) -> None:
         # Facts first, `champion` last: whoever is interrupted in between leaves the old champion served.

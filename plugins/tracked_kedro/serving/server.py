@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tracked_kedro.serving.limited import App, Lanes, Limited, Receive, Scope, Send, refuse
 from tracked_kedro.serving.limits import Limits
+from tracked_kedro.serving.signing import SigningKeyError, TrustedFiles, UntrustedVersionError
 
 FOLLOW_EVERY = 10.0  # seconds between looks at the reference; one request each
 VERSION_HEADER = b"x-model-version"
@@ -32,14 +38,14 @@ class Scorer:
     Args:
         model: name of the registered model.
         reference: an alias, or the number of a version.
-        number_of: the number of the version that the reference names now; raises `NoVersionError` where there is none.
+        version_of: the version that the reference names now; raises `NoVersionError` where there is none.
         limits: of one request.
     """
 
     def __init__(
-        self, model: str, reference: str, number_of: Callable[[str], int], limits: Limits | None = None
+        self, model: str, reference: str, version_of: Callable[[str], ModelVersion], limits: Limits | None = None
     ) -> None:
-        self._model, self._reference, self._number_of = model, reference, number_of
+        self._model, self._reference, self._version_of = model, reference, version_of
         self._limits = limits or Limits()
         self._lanes = Lanes(self._limits)
         self._served: tuple[int, App] | None = None
@@ -67,15 +73,27 @@ class Scorer:
 
         Raises:
             NoVersionError: it names none.
+            UntrustedVersionError: the version is not this deployment's own.
             MlflowException: the tracking server, or the model's files, cannot be read.
         """
-        number = self._number_of(self._reference)
+        version = self._version_of(self._reference)
+        number = int(version.version)
         if self._served is None or self._served[0] != number:
             import mlflow.pyfunc
             from mlflow.pyfunc import scoring_server
 
-            model = mlflow.pyfunc.load_model(f"models:/{self._model}/{number}")
-            self._served = number, Limited(scoring_server.init(model), model, self._limits, self._lanes)
+            # What is loaded is the copy that was checked.
+            folder = tempfile.mkdtemp(prefix="served-")
+            try:
+                TrustedFiles(version).fetch(Path(folder))
+                model = mlflow.pyfunc.load_model(folder)
+                app = Limited(scoring_server.init(model), model, self._limits, self._lanes)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            # The last request to it may be answered after another version is served.
+            weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
+            self._served = number, app
             log.info("Serving %s version %d", self._model, number)
         return number
 
@@ -96,6 +114,8 @@ class Scorer:
                 self.refresh()
             except NoVersionError as error:
                 log.info("%s", error)
+            except (UntrustedVersionError, SigningKeyError) as error:
+                log.warning("%s", error)
             except (MlflowException, OSError) as error:
                 # What is served goes on being served.
                 log.warning("The registry cannot be read: %s", (str(error).splitlines() or [""])[0])

@@ -8,6 +8,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.promotion.registry import Registry, RegistryError
+from tracked_kedro.serving.signing import signed
 
 
 @pytest.fixture
@@ -20,7 +21,10 @@ def new_version(registry: Registry, parent, var: Path):
     """Registers one more version; its number."""
 
     def make(digest: str) -> int:
-        return registry.register((var / "artifacts" / digest).as_uri(), parent.info.run_id, digest, {"cutoff": digest})
+        folder = var / "mlflow" / "artifacts" / digest
+        folder.mkdir(parents=True, exist_ok=True)
+        tags = {"cutoff": digest, **signed("fleet", folder)}
+        return registry.register(folder.as_uri(), parent.info.run_id, digest, tags)
 
     return make
 

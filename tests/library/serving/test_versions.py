@@ -15,6 +15,7 @@ from typing import Any
 import mlflow
 import pytest
 from kedro.framework import project
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
 from tests.library.serving.conftest import write
@@ -78,7 +79,7 @@ def ask(scorer: Scorer, path: str = "/invocations", method: str = "POST") -> tup
 
 
 def scorer_of(registry: Registry) -> Scorer:
-    return Scorer("prices", "champion", lambda reference: int(registry.version(reference).version))
+    return Scorer("prices", "champion", registry.version)
 
 
 def test_versions_keep_their_code_side_by_side(made_up: Path, register, store: MlflowClient) -> None:
@@ -162,7 +163,7 @@ def test_a_model_that_imports_nothing_of_its_project_brings_nothing(made_up: Pat
 
 class TestScorer:
     def test_without_a_version_it_answers_503_with_the_remedy(self) -> None:
-        def none(reference: str) -> int:
+        def none(reference: str) -> ModelVersion:
             raise NoVersionError(f"prices has no {reference}")
 
         scorer = Scorer("prices", "champion", none)
@@ -179,14 +180,14 @@ class TestScorer:
         numbers = iter([register(), NoVersionError("nobody is champion"), OSError("no route")])
         asked = []
 
-        def number_of(reference: str) -> int:
+        def version_of(reference: str) -> ModelVersion:
             asked.append(reference)
             number = next(numbers, OSError("still none"))
             if isinstance(number, Exception):
                 raise number
-            return number
+            return store.get_model_version("prices", str(number))
 
-        scorer = Scorer("prices", "champion", number_of)
+        scorer = Scorer("prices", "champion", version_of)
         with scorer.following():
             deadline = time.monotonic() + 30
             while len(asked) < 4:
