@@ -156,7 +156,7 @@ JSONS = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(JSONS.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50))
 @example(b'{"inputs": null}')
 @example(b'{"inputs": {}}')

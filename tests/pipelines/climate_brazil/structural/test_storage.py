@@ -1,6 +1,7 @@
 import pickle
 import weakref
 
+import h5py
 import numpy as np
 import pytest
 
@@ -91,6 +92,78 @@ def test_a_foreign_file_is_named(tmp_path):
         load_posterior(tmp_path / "x.nc")
     with pytest.raises(FileNotFoundError):
         load_posterior(tmp_path / "absent.nc")
+
+
+def external_link(file, secret):
+    del file["observed_data"]
+    file["observed_data"] = h5py.ExternalLink(str(secret), "/observed_data")
+
+
+def external_array(file, secret):
+    del file["observed_data/temperature"]
+    file["observed_data"].create_dataset("temperature", (64,), "f8", external=[(str(secret), 0, 512)])
+
+
+def virtual_array(file, secret):
+    layout = h5py.VirtualLayout((240,), "f8")
+    layout[:] = h5py.VirtualSource(str(secret), "observed_data/temperature", (240,))
+    del file["observed_data/temperature"]
+    file["observed_data"].create_virtual_dataset("temperature", layout)
+
+
+def soft_link(file, secret):
+    file.move("observed_data/temperature", "elsewhere")
+    file["observed_data/temperature"] = h5py.SoftLink("/elsewhere")
+
+
+def soft_link_to_itself(file, secret):
+    del file["observed_data"]
+    file["observed_data"] = h5py.SoftLink("/observed_data")
+
+
+def terabytes(file, secret):
+    del file["observed_data/temperature"]
+    file["observed_data"].create_dataset("temperature", (10**12,), "f8", chunks=(1000,), compression="gzip")
+
+
+def a_chunk_of_gigabytes(file, secret):
+    del file["observed_data/temperature"]
+    shape = {"shape": (240,), "maxshape": (None,), "chunks": (400_000_000,)}
+    file["observed_data"].create_dataset("temperature", dtype="f8", compression="gzip", **shape)
+
+
+def texts(file, secret):
+    del file["observed_data/temperature"]
+    file["observed_data"]["temperature"] = ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        external_link,
+        external_array,
+        virtual_array,
+        soft_link,
+        soft_link_to_itself,
+        terabytes,
+        a_chunk_of_gigabytes,
+        texts,
+    ],
+)
+def test_a_file_leads_nowhere_else_and_takes_no_memory(posterior, tmp_path, attack):
+    save_posterior(posterior, tmp_path / "secret.nc")
+    save_posterior(posterior, tmp_path / "p.nc")
+    with h5py.File(tmp_path / "p.nc", "a") as file:
+        attack(file, tmp_path / "secret.nc")
+    with pytest.raises(PosteriorFileError, match=r"p\.nc.* is not a stored posterior"):
+        load_posterior(tmp_path / "p.nc")
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path):
+    with (tmp_path / "p.nc").open("wb") as file:
+        file.truncate(2**32)
+    with pytest.raises(PosteriorFileError, match="more than 67108864 bytes"):
+        load_posterior(tmp_path / "p.nc")
 
 
 @pytest.mark.parametrize("n_ahead", [0, 601, -1])

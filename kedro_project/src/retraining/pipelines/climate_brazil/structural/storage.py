@@ -6,11 +6,12 @@ hand it takes a tenth of the time that the general libraries take. ArviZ and xar
 """
 
 import io
+import math
 import os
 import tempfile
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # HDF5 of 2016 and later: a third smaller than what every HDF5 since 1998 can read.
 FILE_FORMAT = ("v110", "v110")
+MOST_BYTES = 64 * 1024**2  # of a file and of each array read from it; a usual file has 40 kB
 NO_COORDINATE = "This is a netCDF dimension but not a netCDF variable. {:10d}"
 
 
@@ -94,6 +96,34 @@ def save_posterior(posterior: Posterior, path: str | PathLike[str], draws: bool 
         raise
 
 
+def _own(group: "h5py.Group", name: str) -> Any:
+    """What a group holds itself: a link could lead into another file, or anywhere in this one.
+
+    Raises:
+        KeyError: there is none, or it is a link.
+    """
+    from h5py import h5l
+
+    if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+        raise KeyError(f"{name} is a link")
+    return group[name]
+
+
+def _values(group: "h5py.Group", name: str) -> NDArray[Any]:
+    """The numbers of a dataset that are in this file and take no more memory than those of a posterior may.
+
+    Raises:
+        KeyError: there are none such.
+    """
+    dataset = _own(group, name)
+    if dataset.external or dataset.is_virtual:
+        raise KeyError(f"{name} lies in another file")
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    if dataset.dtype.kind not in "fiu" or max(dataset.nbytes, chunk) > MOST_BYTES:
+        raise KeyError(f"{name} is no array of numbers of at most {MOST_BYTES} bytes")
+    return dataset[...]
+
+
 def load_posterior(source: str | PathLike[str] | io.BytesIO) -> Posterior:
     """Read what `save_posterior` or `to_inference_data(posterior).to_netcdf(path)` has written.
 
@@ -103,20 +133,23 @@ def load_posterior(source: str | PathLike[str] | io.BytesIO) -> Posterior:
         source: a path, or the content of a file.
 
     Raises:
-        PosteriorFileError: this is not a stored posterior.
+        PosteriorFileError: this is not a stored posterior, or one that is far too large or refers to other files.
         FileNotFoundError: there is no such file.
     """
     import h5py  # as above
 
+    name = "this content" if isinstance(source, io.BytesIO) else repr(os.fspath(source))
+    size = source.getbuffer().nbytes if isinstance(source, io.BytesIO) else Path(source).stat().st_size
+    if size > MOST_BYTES:
+        raise PosteriorFileError(f"{name} has more than {MOST_BYTES} bytes, which no stored posterior has")
     try:
         with h5py.File(source, "r") as file:
-            points, data = file[POINTS], file[DATA]
+            points, data = _own(file, POINTS), _own(file, DATA)
             attribute = points.attrs[ATTRIBUTE]
-            log_theta, weight = points["log_theta"][...], points["weight"][...]
-            values = data["temperature"][...]
+            log_theta, weight = _values(points, "log_theta"), _values(points, "weight")
+            values = _values(data, "temperature")
     except FileNotFoundError:
         raise
     except (OSError, KeyError, AttributeError) as error:
-        name = "this content" if isinstance(source, io.BytesIO) else repr(os.fspath(source))
         raise PosteriorFileError(f"{name} is not a stored posterior ({error}); fit the series again") from error
     return from_contents(log_theta, weight, values, attribute)
