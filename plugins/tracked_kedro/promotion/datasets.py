@@ -23,7 +23,7 @@ from tracked_kedro.kedro_side.run_facts import git_tags
 from tracked_kedro.promotion.evidence import Candidate, Evidence, Version
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError, parse_reference
 from tracked_kedro.serving.packaging import model_digest, write_model
-from tracked_kedro.serving.signing import TrustedFiles, UntrustedVersionError, signed
+from tracked_kedro.serving.signing import TrustedFiles, UntrustedVersionError, is_ours, signed
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,11 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
         self._logging_activated = True
 
     def save(self, data: Candidate) -> None:
-        """Upload the model's files to the run, then make the version; nothing of an incomplete run or without one."""
+        """Upload the model's files to the run, then make the version; nothing of an incomplete run or without one.
+
+        Raises:
+            DatasetError: the run keeps its artifacts where no version is loaded from.
+        """
         run = mlflow.active_run() if self._logging_activated else None
         reason = "tracking is off" if run is None else data.evidence.incomplete
         registered: dict[str, Any] = {"model": self._model, "version": None, "reason": reason}
@@ -67,6 +71,11 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
         digest = model_digest(package, {**data.files, EVIDENCE_FILE: evidence.encode()})
         registry = Registry(self._model)
         source = f"{run.info.artifact_uri}/model/{digest}"
+        if not is_ours(source):
+            raise DatasetError(
+                f"{self._model}: this run keeps its artifacts outside this deployment's, where no version is loaded "
+                "from; have the operator list their place in MODEL_LOCATIONS"
+            )
         signature: dict[str, str] = {}
         if not any(version.source == source for version in registry.of_run(run.info.run_id)):
             with tempfile.TemporaryDirectory() as name:

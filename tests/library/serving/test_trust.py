@@ -280,3 +280,20 @@ class TestVersionsFromBefore:
         self.unsigned(registered)
         assert self.sign("--version", "prices/1") == "prices version 1 is signed\n"
         TrustedFiles(registered.registry.version(1))
+
+
+def test_months_of_a_pipeline_go_on_from_champion_to_champion(rents: Any, store: MlflowClient, var: Path) -> None:
+    rents.run("rents")
+    rents.run("rents", sample={"seed": 2})
+    registry = Registry("rents", store)
+    assert len(registry.versions()) == 2
+    for version in registry.versions():
+        TrustedFiles(version).fetch(var / "copies" / str(version.version))
+    scorer = Scorer("rents", "champion", registry.version)
+    assert scorer.refresh() == registry.aliases()["champion"]
+
+    # Whose files were replaced meanwhile is nothing to be measured by.
+    source = Path(str(registry.version("champion").source).removeprefix("file://"))
+    (source / "evidence.json").write_text('{"metrics": {"mean_rent": 1e9}}')
+    with pytest.raises(Exception, match=r"rents version \d is refused: evidence\.json is not the file that was signed"):
+        rents.run("rents", sample={"seed": 3})

@@ -137,7 +137,7 @@ class Registering:
 
     def __post_init__(self) -> None:
         self.registry = Registry("climate-brazil", MlflowClient())
-        artifacts = (self.folder / "artifacts").as_uri()
+        artifacts = (self.folder / "var" / "mlflow" / "artifacts").as_uri()
         self.experiment = MlflowClient().create_experiment("promotion", artifact_location=artifacts)
         self.nodes = create_pipeline().filter(node_names=["compare", "register", "decide", "promote"])
 
