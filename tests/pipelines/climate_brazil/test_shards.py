@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tracked_kedro import names
 from tracked_kedro.dag import tasks
 
 # MLflow about a class of its own.
@@ -31,7 +32,9 @@ def shards(var: Path):
         context: dict[str, Any] = {
             "params": {"series_per_task": size, "use_mlflow": False, "cutoff": "2019-11-01"},
             "dag_run": dag_run,
-            "ti": SimpleNamespace(task_id="shards", xcom_pull=lambda task_ids, key=None: None),
+            "ti": SimpleNamespace(
+                task_id="shards", xcom_pull=lambda task_ids, key=None: key == names.UNTRACKED or None
+            ),
         }
         mapping = {
             "series_per_task": "climate_brazil.series_per_task",
