@@ -23,7 +23,7 @@ from tracked_kedro.kedro_side.run_facts import git_tags
 from tracked_kedro.promotion.evidence import Candidate, Evidence, Version
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError, parse_reference
 from tracked_kedro.serving.packaging import model_digest, write_model
-from tracked_kedro.serving.signing import TrustedFiles, UntrustedVersionError, is_ours, signed
+from tracked_kedro.serving.signing import GoneVersionError, TrustedFiles, UntrustedVersionError, is_ours, signed
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
 
 
 class MlflowChampionDataset(AbstractDataset[None, Version | None]):
-    """The version that is served now; None where there is none, or tracking is off."""
+    """The version that is served now; None where there is none, its files are gone, or tracking is off."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -119,7 +119,7 @@ class MlflowChampionDataset(AbstractDataset[None, Version | None]):
             return None
         registry = Registry(self._model)
         number = registry.aliases().get(CHAMPION)
-        return None if number is None else read_version(registry.version(number))
+        return None if number is None else _there(registry, number)
 
     def save(self, data: None) -> None:
         """The champion is read; `promote` moves it."""
@@ -176,19 +176,19 @@ class MlflowVersionDataset(AbstractDataset[None, Version]):
         return {"model": self._model, "version": self._version}
 
 
-class MlflowChampionsDataset(AbstractDataset[None, dict[int, Callable[[], Version]]]):
-    """Every version that ever was champion, by number, each read when it is called for."""
+class MlflowChampionsDataset(AbstractDataset[None, dict[int, Callable[[], Version | None]]]):
+    """Every version that ever was champion, by number, each read when it is called for; None where it is gone."""
 
     def __init__(self, model: str) -> None:
         self._model = model
         self._logging_activated = True
 
-    def load(self) -> dict[int, Callable[[], Version]]:
+    def load(self) -> dict[int, Callable[[], Version | None]]:
         """One request, and two for each version that is read."""
         if not self._logging_activated or mlflow.active_run() is None:
             return {}
         registry = Registry(self._model)
-        return {number: partial(_read, registry, number) for number in registry.champions()}
+        return {number: partial(_there, registry, number) for number in registry.champions()}
 
     def save(self, data: None) -> None:
         """The champions are read; `promote` makes them."""
@@ -198,8 +198,13 @@ class MlflowChampionsDataset(AbstractDataset[None, dict[int, Callable[[], Versio
         return {"model": self._model}
 
 
-def _read(registry: Registry, number: int) -> Version:
-    return read_version(registry.version(number))
+def _there(registry: Registry, number: int) -> Version | None:
+    """A version; None, with a warning, where a person has deleted it or its files."""
+    try:
+        return read_version(registry.version(number))
+    except (RegistryError, GoneVersionError) as error:
+        log.warning("Passed over: %s", error)
+        return None
 
 
 class MlflowPromotionDataset(AbstractDataset[dict[str, Any], None]):

@@ -20,7 +20,13 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.promotion.rules import REFERENCE
-from tracked_kedro.serving.signing import FILES_TAG, SigningKeyError, TrustedFiles, UntrustedVersionError
+from tracked_kedro.serving.signing import (
+    FILES_TAG,
+    GoneVersionError,
+    SigningKeyError,
+    TrustedFiles,
+    UntrustedVersionError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +109,7 @@ class Registry:
         """Every move of `champion`, the oldest first."""
         known = self.known()
         tags = known.tags if known else {}
-        return [Event(**json.loads(text)) for name, text in sorted(tags.items()) if name.startswith(_EVENT)]
+        return [event for name in sorted(tags) if name.startswith(_EVENT) and (event := _event(name, tags[name]))]
 
     def register(self, source: str, run_id: str, digest: str, tags: Mapping[str, str]) -> int:
         """Make a version of files that are complete, and let `challenger` name it.
@@ -142,12 +148,13 @@ class Registry:
             why: the reason, for the version's tags and the history.
 
         Raises:
-            RegistryError: another version has become champion meanwhile, or this one is not this deployment's own.
+            RegistryError: another version has become champion meanwhile, this one is not this deployment's own, or its
+                files are gone.
         """
         current = self.aliases().get(CHAMPION)
         if current == number:
             return False
-        if current != expected:
+        if current != expected and not (expected is None and current is not None and self.is_gone(current)):
             raise RegistryError(
                 f"{self.model} version {number} was judged against champion {expected or 'none'}, and the champion is "
                 f"{current or 'none'} by now; run the month again, or decide by hand: make rollback TO={number}"
@@ -163,7 +170,8 @@ class Registry:
             The champion before, None where there was none, and the champion now.
 
         Raises:
-            RegistryError: there is no such version, it is the champion, or it is not this deployment's own.
+            RegistryError: there is no such version, it is the champion or not this deployment's own, or its files
+                are gone.
         """
         aliases = self.aliases()
         current, target = aliases.get(CHAMPION), to if to is not None else aliases.get(PREVIOUS)
@@ -177,9 +185,22 @@ class Registry:
         self._move(target, current, "rolled back", by, why)
         return current, target
 
+    def is_gone(self, number: int) -> bool:
+        """Whether a version cannot be had any more: it was deleted, or its files were."""
+        try:
+            TrustedFiles(self.version(number)).check()
+        except GoneVersionError as error:
+            log.warning("%s", error)
+            return True
+        except RegistryError:
+            return True
+        except UntrustedVersionError:
+            return False
+        return False
+
     def _check(self, version: ModelVersion) -> None:
         try:
-            TrustedFiles(version)
+            TrustedFiles(version).check()
         except (UntrustedVersionError, SigningKeyError) as error:
             raise RegistryError(str(error)) from error
 
@@ -208,6 +229,15 @@ def parse_reference(text: str) -> tuple[str, str]:
         raise RegistryError(f"{text!r} names no version; write rents (the champion), rents/7 or rents@previous")
     model, _, version = text.replace("@", "/").partition("/")
     return model, version or CHAMPION
+
+
+def _event(name: str, text: str) -> Event | None:
+    """A move as its tag tells it; None of a tag that somebody else has written."""
+    try:
+        return Event(**json.loads(text))
+    except (ValueError, TypeError):
+        log.warning("The tag %s is no move of the champion and is passed over", name)
+        return None
 
 
 def _words(reference: str) -> str:

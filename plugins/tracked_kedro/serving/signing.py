@@ -18,6 +18,8 @@ from typing import Any
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
@@ -25,12 +27,17 @@ from tracked_kedro.compatibility import download_file
 from tracked_kedro.kedro_side.locations import var_folder
 
 FILES_TAG, SIGNATURE_TAG = "files", "signature"
+_NOT_THERE = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 SHORTEST_KEY = 32  # characters
 LONGEST = 100_000  # characters that MLflow takes as a tag of a version
 
 
 class UntrustedVersionError(ValueError):
     """A version is not loaded; the message names it and says what to do."""
+
+
+class GoneVersionError(UntrustedVersionError):
+    """A file of a version is there no more: somebody deleted it, or its run for good."""
 
 
 class SigningKeyError(ValueError):
@@ -91,11 +98,22 @@ class TrustedFiles:
         """Content of one file.
 
         Raises:
+            GoneVersionError: it is there no more.
             UntrustedVersionError: it is not what was signed.
         """
         with tempfile.TemporaryDirectory() as folder:
             self._download(path, Path(folder) / "file")
             return (Path(folder) / "file").read_bytes()
+
+    def check(self) -> None:
+        """Read every file.
+
+        Raises:
+            GoneVersionError: one is there no more.
+            UntrustedVersionError: one is not what was signed.
+        """
+        for path in self._files:
+            self.read(path)
 
     def fetch(self, folder: Path) -> None:
         """Bring all files to a folder, and nothing that was not signed."""
@@ -107,13 +125,27 @@ class TrustedFiles:
     def _download(self, path: str, target: Path) -> None:
         size, digest = self._files.get(path, (None, None))
         if size is not None:
-            download_file(get_artifact_repository(self._source), path, target)
+            try:
+                download_file(get_artifact_repository(self._source), path, target)
+            except (OSError, MlflowException) as error:
+                if not _is_gone(error):
+                    raise
+                raise GoneVersionError(
+                    f"{self._name} is refused: {path} is there no more; restore it from a backup, or retrain"
+                ) from error
             with target.open("rb") as file:
                 if target.stat().st_size == size and hashlib.file_digest(file, "sha256").hexdigest() == digest:
                     return
         raise UntrustedVersionError(
             f"{self._name} is refused: {path} is not the file that was signed; restore it from a backup, or retrain"
         )
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether a store says that there is no such file, and not that it cannot be asked."""
+    answer = getattr(error, "response", None)
+    code = getattr(error, "error_code", None)
+    return isinstance(error, FileNotFoundError) or getattr(answer, "status_code", None) == 404 or code == _NOT_THERE
 
 
 def signing_key(make: bool = False) -> bytes:

@@ -23,6 +23,7 @@ def new_version(registry: Registry, parent, var: Path):
     def make(digest: str) -> int:
         folder = var / "mlflow" / "artifacts" / digest
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "MLmodel").write_text(digest)
         tags = {"cutoff": digest, **signed("fleet", folder)}
         return registry.register(folder.as_uri(), parent.info.run_id, digest, tags)
 
@@ -94,3 +95,39 @@ def test_an_empty_registry_is_said_with_the_remedy(registry: Registry):
         registry.version("champion")
     with pytest.raises(RegistryError, match="nothing to roll back"):
         registry.rollback(None, "ben", "")
+
+
+def test_an_alias_does_not_move_to_files_that_are_gone(registry: Registry, new_version, var: Path):
+    for digest in ("a", "b", "c"):
+        new_version(digest)
+    registry.promote(1, None, "ana", "")
+    registry.promote(2, 1, "ana", "")
+    for digest in ("a", "c"):
+        (var / "mlflow" / "artifacts" / digest / "MLmodel").unlink()
+    for move in (lambda: registry.rollback(None, "ben", ""), lambda: registry.promote(3, 2, "ben", "")):
+        with pytest.raises(RegistryError, match=r"MLmodel is there no more; restore it from a backup, or retrain"):
+            move()
+    assert registry.aliases() == {"challenger": 3, "champion": 2, "previous": 1}
+    assert len(registry.history()) == 2
+
+
+@pytest.mark.parametrize("how", ["files", "version"])
+def test_a_champion_that_is_gone_does_not_stand_in_the_way(registry: Registry, new_version, var: Path, how: str):
+    """Whoever judged the next month found no champion."""
+    for digest in ("a", "b"):
+        new_version(digest)
+    registry.promote(1, None, "ana", "")
+    if how == "files":
+        (var / "mlflow" / "artifacts" / "a" / "MLmodel").unlink()
+    else:
+        registry.client.delete_model_version("fleet", "1")
+    assert registry.promote(2, None, "ana", "")
+    assert registry.aliases()["champion"] == 2
+
+
+def test_a_tag_that_somebody_wrote_is_no_move(registry: Registry, new_version):
+    new_version("a")
+    registry.promote(1, None, "ana", "")
+    for name, text in {"champion.x": "{", "champion.y": '{"at": 1}', "champion.z": "[]"}.items():
+        registry.client.set_registered_model_tag("fleet", name, text)
+    assert [event.version for event in registry.history()] == [1]

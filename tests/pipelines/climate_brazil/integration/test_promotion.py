@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from retraining.pipelines.climate_brazil.champion.nodes import FORECASTS, POSTERIORS
 from retraining.pipelines.climate_brazil.parameters import CLIMATE_RULES, Monitoring
@@ -38,6 +40,7 @@ from tracked_kedro.kedro_side.whole_files import BytesDataset
 from tracked_kedro.promotion.datasets import (
     MlflowChallengerDataset,
     MlflowChampionDataset,
+    MlflowChampionsDataset,
     MlflowPromotionDataset,
     read_version,
 )
@@ -307,6 +310,25 @@ def test_simulated_never_wins_over_real_nor_is_anything_carried_over(trained: Tr
     assert not again["decision"]["promote"]
     assert "real observations before simulated ones" in again["decision"]["reason"]
     assert registering.registry.aliases()["champion"] == 2
+
+
+@pytest.mark.parametrize("how", ["files", "version"])
+def test_a_month_whose_champion_a_person_deleted_is_judged_as_a_first_one(
+    trained: Trained, registering: Registering, how: str
+):
+    registering.month(trained)
+    if how == "version":
+        registering.registry.client.delete_model_version(MODEL, "1")
+    else:
+        source = registering.registry.version(1).source
+        shutil.rmtree(local_file_uri_to_path(source))
+    found = registering.month(trained.times(1.2))
+    assert found["decision"]["promote"], found["decision"]["text"]
+    assert found["evidence"]["compared_with"] is None
+    assert registering.registry.aliases()["champion"] == 2
+    ever = MlflowChampionsDataset(MODEL)
+    with mlflow.start_run(experiment_id=registering.experiment):
+        assert [version() is None for version in ever.load().values()] == [True, False]
 
 
 def test_a_run_of_some_series_registers_nothing(trained: Trained, registering: Registering):

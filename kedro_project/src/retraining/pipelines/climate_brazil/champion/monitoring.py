@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def monitor(
     table: pl.DataFrame,
-    champions: Mapping[int, Callable[[], Version]],
+    champions: Mapping[int, Callable[[], Version | None]],
     ledger: pl.DataFrame | None,
     months: Mapping[str, Any],
     monitoring: Monitoring,
@@ -29,7 +29,7 @@ def monitor(
 
     Args:
         table: (series, date, temperature) up to the cutoff.
-        champions: every version that ever was champion, by number, read when called.
+        champions: every version that ever was champion, by number, read when called; None where it is gone.
         ledger: `realised.SCHEMA`, None before the first.
         months: of the run, with its cutoff.
         monitoring: the bands.
@@ -42,6 +42,8 @@ def monitor(
     entered = set(known["version"])
     for number in sorted(set(champions) - entered):
         version = champions[number]()
+        if version is None:
+            continue
         forecasts = pl.read_parquet(io.BytesIO(version.file("forecasts.parquet")))
         assert version.evidence.cutoff is not None
         known = realised.with_champion(known, forecasts, number, version.evidence.cutoff)
