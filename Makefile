@@ -158,13 +158,16 @@ delete-pipeline: $(INSTALLED) ## Delete a pipeline: its code, configuration and 
 	@python -m tracked_kedro delete-pipeline "$(NAME)"
 	@$(MAKE) dags
 
+# Tests of a file run in one process, and so do all that need the native stack (tests/conftest.py says which).
+PYTEST = pytest --numprocesses "$(JOBS)" --dist loadgroup --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+
 .PHONY: test
-test: $(PREPARED) ## Run the test suite (JOBS=2 processes, TESTS=tests/library: a part of it)
-	@pytest --numprocesses "$(JOBS)" --dist loadfile -m "not full" $(TESTS)
+test: $(PREPARED) ## Run the test suite (JOBS=2 processes, TESTS=tests/library: a part of it, COVERAGE=1)
+	@$(PYTEST) -m "not full" $(TESTS)
 
 .PHONY: test-full
-test-full: $(PREPARED) ## Run what `make test` leaves out because it takes long, too
-	@pytest --numprocesses "$(JOBS)" --dist loadfile
+test-full: $(PREPARED) ## Run the rest: what `make test` leaves out because it takes long (JOBS=, TESTS=, COVERAGE=1)
+	@$(PYTEST) -m full $(TESTS)
 
 .PHONY: test-compose
 test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)

@@ -22,6 +22,8 @@ with warnings.catch_warnings():
     import mlflow.pyfunc
 
 pytest_plugins = [
+    # First, for others import it.
+    "tests.fixtures.templates",
     "tests.fixtures.dags",
     "tests.fixtures.deployments",
     "tests.fixtures.made_up",
@@ -29,6 +31,28 @@ pytest_plugins = [
     "tests.fixtures.stack",
     "tests.fixtures.ui",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share a process (`--dist loadgroup`), and have what takes longest start first.
+
+    Tests of a file share its fixtures. All files that need the native stack share one process, and so one stack.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    with_stack = {path for path, own in files.items() if any("stack" in _fixtures(item) for item in own)}
+    slow = {path for path, own in files.items() if any(item.get_closest_marker("slow") for item in own)}
+    slow |= {path for path in files if path.parent.name in ("browser", "e2e", "integration", "tracking")}
+    for item in items:
+        group = "stack" if item.path in with_stack else item.path.relative_to(ROOT).as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+    # Stable: everything else stays as it was found.
+    items.sort(key=lambda item: 0 if item.path in with_stack else 1 if item.path in slow else 2)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -69,14 +93,6 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield chromium
         chromium.close()
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs; its migrations take seconds, a copy none."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from operations.native.ports import HOST, free_port
 from tests.deployment import deployment_environment
-from tests.fixtures.real_airflow import Airflow, migrate
+from tests.fixtures.real_airflow import Airflow
 from tests.fixtures.stored_forecasts import MODEL, StoredForecasts, store_months
+from tests.fixtures.templates import Migrate
 
 pytestmark = pytest.mark.slow
 PASSWORD = "a password of this test"
@@ -72,7 +73,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, migrate: Migrate) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("page")
     port = free_port()
     passwords = folder / "passwords.json"

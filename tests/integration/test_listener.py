@@ -16,8 +16,9 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tests.deployment import deployment_environment
-from tests.fixtures.real_airflow import Airflow, migrate
+from tests.fixtures.real_airflow import Airflow
 from tests.fixtures.stack import PlainServer
+from tests.fixtures.templates import Migrate
 from tracked_kedro.names import AIRFLOW_TAG, DAG_RUN_ID_TAG, DAG_RUN_URL_TAG, END_REASON_TAG, NOTE_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
@@ -67,7 +68,7 @@ with create_session() as session:
 class Deployment:
     """A real Airflow beside a tracking server."""
 
-    def __init__(self, folder: Path, server: PlainServer) -> None:
+    def __init__(self, folder: Path, server: PlainServer, migrate: Migrate) -> None:
         self.server, self.client = server, MlflowClient(server.address)
         (folder / "dags").mkdir()
         (folder / "dags" / "long.py").write_text(textwrap.dedent(DAGS))
@@ -127,8 +128,10 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory, plain_server: PlainServer) -> Iterator[Deployment]:
-    deployment = Deployment(tmp_path_factory.mktemp("listener"), plain_server)
+def deployment(
+    tmp_path_factory: pytest.TempPathFactory, plain_server: PlainServer, migrate: Migrate
+) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path_factory.mktemp("listener"), plain_server, migrate)
     airflow = deployment.airflow
     try:
         airflow.start("api-server", "scheduler", "dag-processor")

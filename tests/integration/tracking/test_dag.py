@@ -21,7 +21,8 @@ from mlflow.tracking import MlflowClient
 
 from tests.deployment import ROOT, deployment_environment
 from tests.fixtures.dags import copied, rendered
-from tests.fixtures.real_airflow import Airflow, migrate
+from tests.fixtures.real_airflow import Airflow
+from tests.fixtures.templates import Migrate
 from tests.integration.tracking.probe import AIRFLOW, FAILURE, add_pipelines, configure
 from tracked_kedro.names import DAG_RUN_ID_TAG, REPLACED_TAG
 
@@ -70,7 +71,7 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, migrate: Migrate) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("probe")
     project = copied(folder)
     airflow_yml = project / "conf" / "base" / "airflow.yml"

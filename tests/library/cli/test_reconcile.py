@@ -14,7 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.deployment import ROOT
-from tests.fixtures.real_airflow import migrate
+from tests.fixtures.templates import Migrate
 from tracked_kedro.names import AIRFLOW_TAG, AIRFLOW_VARIABLE, DAG_ID_TAG, DAG_RUN_ID_TAG
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def reconcile(environment: Mapping[str, str]) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
 
 
-def test_the_store_of_mlflow_yml_is_looked_at(store: MlflowClient, var: Path, tmp_path: Path):
+def test_the_store_of_mlflow_yml_is_looked_at(store: MlflowClient, var: Path, migrate: Migrate, tmp_path: Path):
     project = tmp_path / "project"
     shutil.copytree(ROOT / "kedro_project" / "conf", project / "conf")
     shutil.copy(ROOT / "kedro_project" / "pyproject.toml", project)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.deployment import ROOT, deployment_environment
-from tests.fixtures.real_airflow import migrate
+from tests.fixtures.templates import Migrate
 
 HEAVY = ["mlflow", "kedro", "polars", "pandas", "plotly"]
 LOADED = f"""
@@ -144,7 +144,9 @@ def test_in_the_plugins_folder_alone_it_is_registered_once(environment: dict[str
 
 
 @pytest.mark.slow
-def test_without_the_forecasts_page_links_and_pictures_work(environment: dict[str, str], tmp_path: Path):
+def test_without_the_forecasts_page_links_and_pictures_work(
+    environment: dict[str, str], migrate: Migrate, tmp_path: Path
+):
     library = tmp_path / "copy" / "tracked_kedro"
     shutil.copytree(ROOT / "plugins" / "tracked_kedro", library, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(library / "web" / "forecasts")

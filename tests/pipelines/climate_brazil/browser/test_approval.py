@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from retraining.pipelines.climate_brazil.stations.sample import station_text
 from tests.deployment import deployment_environment
-from tests.fixtures.real_airflow import Airflow, migrate
+from tests.fixtures.real_airflow import Airflow
+from tests.fixtures.templates import Migrate
 from tests.fixtures.webhook import Webhook, webhook
 from tracked_kedro.promotion.registry import Registry
 
@@ -142,13 +143,14 @@ class Waiting:
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, migrate: Migrate) -> Iterator[Waiting]:
     with webhook() as alerts:
-        yield from _started(Waiting(tmp_path_factory.mktemp("approval"), alerts))
+        found = Waiting(tmp_path_factory.mktemp("approval"), alerts)
+        migrate(found.environment)
+        yield from _started(found)
 
 
 def _started(found: Waiting) -> Iterator[Waiting]:
-    migrate(found.environment)
     found.airflow.start("api-server", "scheduler", "dag-processor")
     try:
         found.airflow.wait(lambda: all(found.airflow.has_dag(dag) for dag in ("asks", "asks_briefly")), within=120)

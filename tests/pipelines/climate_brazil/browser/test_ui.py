@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -31,9 +30,9 @@ FIELDS = [
 
 
 @pytest.mark.slow
-def test_form_starts_a_retraining_that_mlflow_shows(var, start_ui, browser, write_station):
+def test_form_starts_a_retraining_that_mlflow_shows(var, start_ui, migrate, browser, write_station):
     stations = write_station("belem", "rio")
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    migrate(os.environ)
     # Unpausing would start this month's scheduled run first; here only the form starts runs.
     ui = start_ui({"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"})
     ui.wait_until_ready()
