@@ -171,7 +171,7 @@ test-full: $(PREPARED) ## Run the rest: what `make test` leaves out because it t
 
 .PHONY: test-compose
 test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)
-	@pytest --no-cov tests/compose
+	@pytest tests/compose
 
 # These take half an hour on two cores; the others run by name, or with FULL=1.
 BENCHMARKS := inference accuracy agreement tracked dagrun fleet

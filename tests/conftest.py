@@ -56,9 +56,14 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """On the machine of continuous integration every part is installed: a skipped test there hides a missing one."""
+    """On the machine of continuous integration every part is installed: a skipped test there hides a missing one.
+
+    Real data are no part that could be installed.
+    """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and reporter and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    missing = [report for report in skipped if "RETRAINING_TEST_DATA" not in str(report.longrepr)]
+    if os.environ.get("CI") and missing and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line("\nCI is set, and tests were skipped: the summary says what they need", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -33,6 +33,8 @@ def deployment():
     images = Path(kept).absolute() if kept else folder / "engine"
     try:
         (folder / "docker").mkdir()
+        if not kept:
+            engine.give_a_disk(images, folder / "disk")
         with engine.started(folder / "docker", images, PERSON) as environment:
             _clear(environment)
             took = {}
@@ -48,14 +50,14 @@ def deployment():
                 yield made
             finally:
                 measure(made)
-                made.command("docker", "compose", "--profile", "*", "down", "--volumes", "--timeout", "5")
+                _clear(environment)
     finally:
         _unmount(folder)
         shutil.rmtree(folder)
 
 
 def _clear(environment):
-    """What a run that was killed has left in a kept folder: containers and volumes, not images."""
+    """Remove containers and volumes, of this run or of one that was killed; images stay, in a folder that is kept."""
     for listed, removed in ((["ps", "--all"], ["rm", "--force"]), (["volume", "ls"], ["volume", "rm"])):
         found = subprocess.run(
             ["docker", *listed, "--quiet"], env=environment, capture_output=True, text=True, check=True
@@ -65,7 +67,7 @@ def _clear(environment):
 
 
 def _unmount(folder: Path) -> None:
-    """The engine leaves its network namespaces mounted."""
+    """The engine leaves its network namespaces mounted; its disk is mounted, too."""
     for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
         if (target := line.split()[1]).startswith(str(folder)):
             subprocess.run(["umount", "--lazy", target], check=False)

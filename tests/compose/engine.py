@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 READY_WITHIN = 60.0
+DISK = 64 * 1024**3  # bytes at most; it takes as many as it holds
 
 
 @contextlib.contextmanager
@@ -53,6 +54,18 @@ def started(folder: Path, images: Path, group: int) -> Iterator[dict[str, str]]:
         finally:
             process.terminate()
             process.wait(60)
+
+
+def give_a_disk(place: Path, file: Path) -> None:
+    """Mount a file system of its own at a folder, kept in a sparse file: with that, all images go at once.
+
+    To delete their hundred thousands of files takes minutes. Where nothing can be mounted, it stays a plain folder.
+    """
+    place.mkdir()
+    with file.open("wb") as made:
+        made.truncate(DISK)
+    script = 'mkfs.ext4 -q -F -O ^has_journal "$0" && mount -o loop,noatime "$0" "$1"'
+    subprocess.run(["sh", "-c", script, file, place], capture_output=True)
 
 
 def _install() -> None:

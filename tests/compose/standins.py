@@ -57,12 +57,16 @@ def build(environment: dict[str, str], workspace: Path) -> None:
         "redis": [],
         "minio": [programs / "uv", programs / "rclone", lock],
     }
-    for tag, name in UPSTREAM.items():
+
+    def one(tag: str, name: str) -> None:
         with tempfile.TemporaryDirectory(dir=workspace) as context:
             shutil.copytree(HERE / name, context, dirs_exist_ok=True)
             for file in files[name]:
                 (shutil.copytree if file.is_dir() else shutil.copy)(file, Path(context) / file.name)
             _docker(environment, "build", "--quiet", "--tag", tag, context)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(one, UPSTREAM, UPSTREAM.values()))
 
 
 def _base(environment: dict[str, str], workspace: Path) -> None:

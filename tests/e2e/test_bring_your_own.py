@@ -63,7 +63,7 @@ def test_a_pipeline_is_three_folders_and_no_other_file_changes(followed: tuple):
 
 def test_its_own_test_passes(followed: tuple):
     made, *_ = followed
-    done = made.run("source .venv/bin/activate; pytest --no-cov -q tests/pipelines/rents")
+    done = made.run("source .venv/bin/activate; pytest -q tests/pipelines/rents")
     assert done.returncode == 0, done.stdout
 
 

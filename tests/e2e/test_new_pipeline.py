@@ -59,7 +59,7 @@ def test_it_is_in_the_project_s_style(scaffolded: tuple):
 
 def test_its_first_test_passes(scaffolded: tuple):
     made, *_ = scaffolded
-    done = made.run(f"source .venv/bin/activate; pytest --no-cov -q tests/pipelines/{NAME}")
+    done = made.run(f"source .venv/bin/activate; pytest -q tests/pipelines/{NAME}")
     assert done.returncode == 0, done.stdout
 
 

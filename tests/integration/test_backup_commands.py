@@ -40,6 +40,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         yield run
 
 
+@pytest.mark.full
 def test_a_backup_of_the_running_stack_is_restored_into_an_empty_one_and_not_over_it(
     make: Make, stores: Stores, client: MlflowClient
 ):

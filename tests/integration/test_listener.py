@@ -175,6 +175,7 @@ def test_ended_by_the_time_out_of_its_dag_run(deployment: Deployment):
     assert deployment.ended(parent, child) == ("FAILED", "KILLED")
 
 
+@pytest.mark.full
 def test_a_tracking_server_that_hangs_changes_nothing_in_airflow(deployment: Deployment):
     airflow = deployment.airflow
     parent, child = deployment.working("long", "unreachable")
@@ -207,6 +208,7 @@ def test_a_scheduler_that_was_killed_finds_what_ended_meanwhile(deployment: Depl
     assert deployment.ended(parent, child) == ("KILLED", "KILLED")
 
 
+@pytest.mark.full
 def test_the_next_dag_run_ends_what_no_listener_saw(deployment: Deployment):
     airflow = deployment.airflow
     airflow.trigger("long", "deleted_too")
@@ -222,6 +224,7 @@ def test_the_next_dag_run_ends_what_no_listener_saw(deployment: Deployment):
     deployment.client.delete_run(other.info.run_id)
 
 
+@pytest.mark.full
 def test_make_reconcile_ends_it_too_and_says_so(deployment: Deployment):
     airflow = deployment.airflow
     airflow.trigger("long", "by_command")
@@ -234,6 +237,7 @@ def test_make_reconcile_ends_it_too_and_says_so(deployment: Deployment):
     assert deployment.statuses(parent, child) == ("KILLED", "KILLED")
 
 
+@pytest.mark.full
 def test_dags_test_that_was_killed(deployment: Deployment):
     before = {run.info.run_id for run in deployment.runs(f"tags.`{DAG_RUN_ID_TAG}` IS NOT NULL")}
     process = subprocess.Popen(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,7 @@ def gitlab() -> dict[str, str]:
 
 
 RECIPES = ("github", "gitlab")
-JOBS = ("lint", "dags", "test")
+JOBS = ("lint", "dags", "test", "test-full")
 
 
 def script(recipe: str, job: str) -> str:
@@ -55,7 +57,7 @@ def test_every_target_that_a_job_makes_is_in_the_makefile(recipe: str, job: str)
     called = TARGET.findall(script(recipe, job))
     assert "setup" in called
     assert set(called) <= declared
-    assert {"lint": "lint", "dags": "retrain", "test": "test"}[job] in called
+    assert {"dags": "retrain"}.get(job, job) in called
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -89,6 +91,49 @@ def asked(recipe: str, folder: Path, fails_at: str = "nothing") -> list[str]:
     done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", loop], cwd=folder, env=environment)
     assert done.returncode == (0 if fails_at == "nothing" else 1)
     return log.read_text().splitlines()
+
+
+def test_the_two_jobs_of_tests_leave_none_out_and_run_none_twice(tmp_path: Path):
+    """What both targets ask pytest for, each in its own words, among tests of every kind."""
+    selections = [shlex.split(said)[1:] for said in map(command_of, ("test", "test-full"))]
+    (tmp_path / "test_made_up.py").write_text(MADE_UP)
+    chosen = [
+        set(re.findall(r"::(\w+)", pytest_in(tmp_path, "--collect-only", "-q", "-m", given[given.index("-m") + 1])))
+        for given in selections
+    ]
+    assert chosen == [{"test_plain", "test_slow"}, {"test_full", "test_both"}]
+
+
+MADE_UP = """
+import pytest
+
+def test_plain(): pass
+
+@pytest.mark.slow
+def test_slow(): pass
+
+@pytest.mark.full
+def test_full(): pass
+
+@pytest.mark.slow
+@pytest.mark.full
+def test_both(): pass
+"""
+
+
+def command_of(target: str) -> str:
+    """The command of a target, as the Makefile writes it."""
+    text = (ROOT / "Makefile").read_text()
+    recipe = re.search(rf"^{target}: .*\n\t@(.*)$", text, re.M)
+    assert recipe, target
+    return recipe[1].replace("$(PYTEST)", "pytest").replace("$(TESTS)", "")
+
+
+def pytest_in(folder: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, *options, str(folder)], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_both_keep_the_environment_by_the_lock():

@@ -1,4 +1,4 @@
-"""Three consecutive months, from the first version to a rollback that is served: the real stations where they are.
+"""Three consecutive months, from the first version to a rollback that is served: three real stations where they are.
 
 `pytest -s tests/e2e/test_three_months.py` prints the decision of each month, the versions and the history.
 """
@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -23,10 +24,12 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from operations.native.ports import free_port
+from retraining.pipelines.climate_brazil.stations.sample import station_text
 from tests.deployment import ROOT
 from tracked_kedro.promotion.registry import Registry
 
 MODEL = "climate-brazil"
+SERIES = ("belem", "rio", "vitoria")
 CUTOFFS = ["2019-09-01", "2019-10-01", "2019-11-01"]
 
 
@@ -102,12 +105,12 @@ def ask(address: str, *records: dict, **params: object) -> tuple[str, pl.DataFra
 @pytest.fixture(scope="module")
 def replayed(new_deployment: Callable, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     real = Path(os.environ.get("RETRAINING_TEST_DATA") or ROOT.parent / "shared" / "data") / "stations"
-    if not real.is_dir():
-        from retraining.pipelines.climate_brazil.stations.sample import station_text
-
-        real = tmp_path_factory.mktemp("stations")
-        for series in ("belem", "rio", "vitoria"):
-            (real / f"station_{series}.csv").write_text(station_text(series))
+    stations = tmp_path_factory.mktemp("stations")
+    for name in (f"station_{series}.csv" for series in SERIES):
+        if real.is_dir():
+            shutil.copy(real / name, stations)
+        else:
+            (stations / name).write_text(station_text(name.removeprefix("station_").removesuffix(".csv")))
     found = Replayed(new_deployment(), "")
     done = found.command(
         "replay",
@@ -118,7 +121,7 @@ def replayed(new_deployment: Callable, tmp_path_factory: pytest.TempPathFactory)
         "--set",
         f"cutoff={CUTOFFS[-1]}",
         "--set",
-        f"stations={real}",
+        f"stations={stations}",
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found.output = done.stdout

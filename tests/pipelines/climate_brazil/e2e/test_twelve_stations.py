@@ -16,6 +16,7 @@ ARTIFACTS = {"figures/forecast.png", "posterior.nc", "model/MLmodel", "model/ser
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_retrain_from_the_makefile(new_deployment: Callable, real_data: Path) -> None:
     deployment = new_deployment()
     # The prepared deployment stands in for `make setup`, which CI runs in a step of its own.

@@ -16,6 +16,7 @@ from tests.pipelines.climate_brazil.integration.dag_runs import DAG, WITHIN, chi
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.full,
     pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]
 SERIES = ["belem", "curitiba", "manaus", "recife", "rio", "salvador"]

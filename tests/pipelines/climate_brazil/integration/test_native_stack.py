@@ -159,6 +159,7 @@ def test_no_secret_is_in_a_log_in_xcom_in_parameters_or_in_what_airflow_shows(
         assert found == [], f"{name} is in {found}"
 
 
+@pytest.mark.full
 def test_a_backfill_of_three_months_knows_in_each_nothing_of_its_future(
     stack: Stack, api: AirflowApi, client: MlflowClient, two_stations: Path
 ):
@@ -196,6 +197,7 @@ def test_a_backfill_of_three_months_knows_in_each_nothing_of_its_future(
     assert all(newest < cutoff for cutoff, newest in months.values())
 
 
+@pytest.mark.full
 def test_the_trigger_form_in_a_browser_starts_a_run_with_its_values(
     stack: Stack, api: AirflowApi, client: MlflowClient, two_stations: Path, browser
 ):

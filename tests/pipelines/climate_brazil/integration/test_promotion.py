@@ -225,24 +225,25 @@ def registering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reg
     mlflow.set_tracking_uri(None)
 
 
-def test_of_twenty_worse_challengers_none_is_promoted_and_of_twenty_better_ones_all(
-    trained: Trained, registering: Registering
+@pytest.mark.parametrize("months", [2, pytest.param(20, marks=pytest.mark.full)])
+def test_of_worse_challengers_none_is_promoted_and_of_better_ones_all(
+    trained: Trained, registering: Registering, months: int
 ):
     assert registering.month(trained)["decision"]["promote"]
-    for number in range(20):
+    for number in range(months):
         found = registering.month(trained.times(1.10 + number / 50))
         shared = found["evidence"]["shared"]["crps"]
         assert shared["challenger"] / shared["champion"] == pytest.approx(1.10 + number / 50)
         assert not found["decision"]["promote"], found["decision"]["text"]
         assert "crps at most champion + 2 %" in found["decision"]["reason"]
-    assert registering.registry.aliases() == {"champion": 1, "challenger": 21}
-    for number in range(20):
+    assert registering.registry.aliases() == {"champion": 1, "challenger": 1 + months}
+    for number in range(months):
         found = registering.month(trained.times(0.97 ** (number + 1)))
         shared = found["evidence"]["shared"]["crps"]
         assert shared["challenger"] / shared["champion"] == pytest.approx(0.97)
         assert found["decision"]["promote"], found["decision"]["text"]
-        assert registering.registry.aliases()["champion"] == 22 + number
-    assert [event.version for event in registering.registry.history()] == [1, *range(22, 42)]
+        assert registering.registry.aliases()["champion"] == 2 + months + number
+    assert [event.version for event in registering.registry.history()] == [1, *range(2 + months, 2 + 2 * months)]
 
 
 @pytest.mark.parametrize("how", ["without", "failed"])

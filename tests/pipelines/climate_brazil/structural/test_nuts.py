@@ -15,6 +15,7 @@ from retraining.pipelines.climate_brazil.structural import (
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.mark.full
 def test_hilbert_space_forecasts_agree_with_the_exact_ones(simulated):
     """Within 0.02 predictive sd plus four Monte Carlo errors; independent of the Kalman filter."""
     series = simulated(84, lengthscale=12.0, missing=0.1, seed=2)

@@ -78,10 +78,11 @@ def test_every_task_logged_to_one_parent_run(on_the_sample) -> None:
     assert {"report/report.html", "figures/metrics.png", "factors/model.npz"} <= deployment.artifacts(run)
 
 
+@pytest.mark.full
 def test_the_real_stream(new_deployment: Callable, real_data: Path) -> None:
     stream = real_data / "movies" / "kafka_stream.csv"
     if not stream.is_file():
-        pytest.skip(f"needs the real stream, and {stream} is absent")
+        pytest.skip(f"needs the real stream, and {stream} is absent (RETRAINING_TEST_DATA)")
     done = retrain(new_deployment(), f"movies={stream}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Cutoff 2025-01-01" in done.stdout
