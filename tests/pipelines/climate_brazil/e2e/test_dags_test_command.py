@@ -240,6 +240,7 @@ def make_constant(path: Path) -> None:
     path.write_text("".join(",".join(line) + "\n" for line in [header, *stuck]))
 
 
+@pytest.mark.full
 def test_an_empty_folder_fails_at_once(new_deployment: Callable[[], Deployment], tmp_path: Path):
     (tmp_path / "empty").mkdir()
     deployment = new_deployment()
@@ -253,6 +254,7 @@ def test_an_empty_folder_fails_at_once(new_deployment: Callable[[], Deployment],
     assert deployment.children(parent) == {}
 
 
+@pytest.mark.full
 def test_use_mlflow_false_makes_not_one_tracking_call(
     new_deployment: Callable[[], Deployment], stations: Path, closed_port: str
 ):
@@ -271,6 +273,7 @@ def test_use_mlflow_false_makes_not_one_tracking_call(
     assert list((deployment.var / "data" / "climate_brazil").glob("*/report.parquet"))
 
 
+@pytest.mark.full
 def test_a_dead_tracking_server_is_named_within_a_minute(
     new_deployment: Callable[[], Deployment], stations: Path, closed_port: str
 ):

@@ -87,6 +87,7 @@ def test_a_run_comes_out_equal_though_its_folder_has_changed(checkout: Checkout)
     assert {run.info.run_id for run in checkout.runs()} == before, "nothing is added to the store"
 
 
+@pytest.mark.full
 def test_a_run_of_the_recommender_comes_out_equal_though_its_stream_is_gone(checkout: Checkout, tmp_path: Path):
     from retraining.pipelines.movie_recommender.stream.sample import RUNTIMES_FILE, write_sample
 
