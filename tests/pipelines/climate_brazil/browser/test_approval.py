@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from retraining.pipelines.climate_brazil.stations.sample import station_text
 from tests.deployment import deployment_environment
 from tests.fixtures.real_airflow import Airflow
-from tests.fixtures.templates import Migrate
+from tests.fixtures.templates import EmptyStore, Migrate
 from tests.fixtures.webhook import Webhook, webhook
 from tracked_kedro.promotion.registry import Registry
 
@@ -66,10 +66,10 @@ for dag_id, hours in {"asks": 1, "asks_briefly": 4 / 3600}.items():
 class Waiting:
     """An Airflow with a challenger that the rules would promote."""
 
-    def __init__(self, folder: Path, alerts: Webhook) -> None:
+    def __init__(self, folder: Path, empty_store: EmptyStore, alerts: Webhook) -> None:
         self.alerts = alerts.texts
         self.var = folder / "var"
-        (self.var / "mlflow").mkdir(parents=True)
+        empty_store(self.var)
         (folder / "dags").mkdir()
         (folder / "dags" / "asks.py").write_text(DAGS)
         self.environment = {
@@ -143,9 +143,9 @@ class Waiting:
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory, migrate: Migrate) -> Iterator[Waiting]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore, migrate: Migrate) -> Iterator[Waiting]:
     with webhook() as alerts:
-        found = Waiting(tmp_path_factory.mktemp("approval"), alerts)
+        found = Waiting(tmp_path_factory.mktemp("approval"), empty_store, alerts)
         migrate(found.environment)
         yield from _started(found)
 

@@ -15,6 +15,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tests.deployment import deployment_environment
+from tests.fixtures.templates import EmptyStore
 from tracked_kedro.kedro_side.sessions import Session, nested
 from tracked_kedro.parent_run import runs
 
@@ -73,12 +74,12 @@ def use(var: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Retraining]:
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore) -> tuple[Path, Retraining]:
     """A deployment with one finished DAG run."""
     from retraining.pipelines.climate_brazil.stations.sample import station_text
 
     folder = tmp_path_factory.mktemp("finished")
-    (folder / "var" / "mlflow").mkdir(parents=True)
+    empty_store(folder / "var")
     (folder / "stations").mkdir()
     for series in SERIES:
         (folder / "stations" / f"station_{series}.csv").write_text(station_text(series))

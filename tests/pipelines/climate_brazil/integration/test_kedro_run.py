@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 
 from retraining.pipelines.climate_brazil.stations.sample import station_text
 from tests.deployment import ROOT, deployment_environment
+from tests.fixtures.templates import EmptyStore
 
 PROJECT = ROOT / "kedro_project"
 SERIES = {"belem": "Belém", "rio": "Rio de Janeiro"}
@@ -88,10 +89,10 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def deployment(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore) -> Deployment:
     folder = tmp_path_factory.mktemp("deployment")
-    for name in ("var/mlflow", "stations"):
-        (folder / name).mkdir(parents=True)
+    empty_store(folder / "var")
+    (folder / "stations").mkdir()
     for series in SERIES:
         (folder / "stations" / f"station_{series}.csv").write_text(station_text(series))
     return Deployment(folder / "var", folder / "stations")

@@ -34,6 +34,7 @@ from retraining.pipelines.climate_brazil.structural import (
     load_posterior,
     to_netcdf,
 )
+from tests.fixtures.templates import EmptyStore
 from tests.pipelines.climate_brazil.integration.test_dag_run import Retraining, use
 from tracked_kedro.kedro_side.partitions import OptionalPartitionedDataset
 from tracked_kedro.kedro_side.whole_files import BytesDataset
@@ -195,10 +196,10 @@ class Registering:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore) -> Trained:
     """Two simulated stations, trained by the pipeline's own tasks."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "var" / "mlflow").mkdir(parents=True)
+    empty_store(folder / "var")
     (folder / "stations").mkdir()
     for series in LABELS:
         (folder / "stations" / f"station_{series}.csv").write_text(station_text(series))
@@ -218,8 +219,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture
-def registering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registering]:
-    (tmp_path / "var" / "mlflow").mkdir(parents=True)
+def registering(tmp_path: Path, empty_store: EmptyStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registering]:
+    empty_store(tmp_path / "var")
     use(tmp_path / "var", monkeypatch)
     yield Registering(tmp_path)
     mlflow.set_tracking_uri(None)

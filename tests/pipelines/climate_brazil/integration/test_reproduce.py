@@ -16,6 +16,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.deployment import ROOT, deployment_environment
+from tests.fixtures.templates import EmptyStore
 
 pytestmark = [
     pytest.mark.slow,
@@ -62,13 +63,13 @@ class Checkout:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def checkout(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore) -> Checkout:
     from retraining.pipelines.climate_brazil.stations.sample import station_text
 
     folder = tmp_path_factory.mktemp("checkout")
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "code")], check=True, timeout=60)
     made = Checkout(folder / "code", folder / "var")
-    (folder / "var" / "mlflow").mkdir(parents=True)
+    empty_store(folder / "var")
     stations = folder / "stations"
     stations.mkdir()
     (stations / "station_belem.csv").write_text(station_text("belem"))

@@ -15,6 +15,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.deployment import ROOT, deployment_environment
+from tests.fixtures.templates import EmptyStore
 
 PROJECT = ROOT / "kedro_project"
 # MLflow about a class of its own.
@@ -59,9 +60,9 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def deployment(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore) -> Deployment:
     var = tmp_path_factory.mktemp("movies") / "var"
-    (var / "mlflow").mkdir(parents=True)
+    empty_store(var)
     return Deployment(var)
 
 
