@@ -107,10 +107,10 @@ class Waiting:
         shutil.copytree(data / PREPARED, data / run_id)
         self.airflow.trigger(dag, run_id)
         if dag == "asks":
-            self.airflow.wait(lambda: self.state(dag, run_id, "approve") == "awaiting_input", within=120)
+            self.airflow.wait(lambda: self.state(dag, run_id, "approve") == "awaiting_input", within=300)
             # Airflow fails a task that is answered before its scheduler has heard that it waits; no person is so fast.
             heard = rf"executor event with state success .*task_id='approve', run_id='{run_id}'"
-            self.airflow.wait(lambda: re.search(heard, self.airflow.log("scheduler")), within=60)
+            self.airflow.wait(lambda: re.search(heard, self.airflow.log("scheduler")), within=300)
 
     def state(self, dag: str, run_id: str, task: str) -> str | None:
         return self.airflow.call("GET", f"dags/{dag}/dagRuns/{run_id}/taskInstances/{task}")["state"]
@@ -121,7 +121,7 @@ class Waiting:
 
     def ended(self, dag: str, run_id: str) -> dict[str, str | None]:
         """States of the tasks after the DAG run has ended well."""
-        self.airflow.wait(lambda: self.airflow.state(dag, run_id) not in ("queued", "running"), within=120)
+        self.airflow.wait(lambda: self.airflow.state(dag, run_id) not in ("queued", "running"), within=300)
         assert self.airflow.state(dag, run_id) == "success"
         return {task: self.state(dag, run_id, task) for task in ("approve", "promote", "close_run")}
 
@@ -134,7 +134,7 @@ class Waiting:
 
     def told(self, event: str) -> str:
         """The alert of an event that was sent last."""
-        self.airflow.wait(lambda: any(event in text for text in self.alerts), within=90)
+        self.airflow.wait(lambda: any(event in text for text in self.alerts), within=300)
         return [text for text in self.alerts if event in text][-1]
 
     def events(self) -> int:
@@ -153,7 +153,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore, m
 def _started(found: Waiting) -> Iterator[Waiting]:
     found.airflow.start("api-server", "scheduler", "dag-processor")
     try:
-        found.airflow.wait(lambda: all(found.airflow.has_dag(dag) for dag in ("asks", "asks_briefly")), within=120)
+        found.airflow.wait(lambda: all(found.airflow.has_dag(dag) for dag in ("asks", "asks_briefly")), within=300)
         yield found
     finally:
         found.airflow.stop(*list(found.airflow.processes))
