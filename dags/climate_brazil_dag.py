@@ -157,6 +157,7 @@ with DAG(
             type=["null", "string"],
             title="Station files",
             description="Folder or address of the station files; empty means the configured one.",
+            pattern=tasks.PLAIN,
         ),
         "cutoff": Param(
             None,
@@ -168,6 +169,7 @@ with DAG(
                 "the month of this run, or the month after the newest input where that is "
                 "older."
             ),
+            pattern=tasks.PLAIN,
         ),
         "promotion": Param(
             "auto",

@@ -60,6 +60,7 @@ with DAG(
             type=["null", "string"],
             title="Stream",
             description="File, folder or address of the stream; empty means the configured one.",
+            pattern=tasks.PLAIN,
         ),
         "test_size": Param(
             0.2,
@@ -103,6 +104,7 @@ with DAG(
                 "the month of this run, or the month after the newest input where that is "
                 "older."
             ),
+            pattern=tasks.PLAIN,
         ),
         "promotion": Param(
             "auto",

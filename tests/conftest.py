@@ -14,7 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.deployment import CHROMIUM, ROOT, deployment_environment
+from tests.deployment import CHROMIUM, ROOT, allowed_sources, deployment_environment
 
 with warnings.catch_warnings():
     # MLflow warns about its own type hints when its pyfunc module is first imported.
@@ -66,6 +66,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") and missing and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line("\nCI is set, and tests were skipped: the summary says what they need", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests may read; those about ALLOWED_SOURCES say otherwise."""
+    monkeypatch.setenv("ALLOWED_SOURCES", allowed_sources())
 
 
 @pytest.fixture

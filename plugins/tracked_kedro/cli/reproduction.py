@@ -31,6 +31,7 @@ from tracked_kedro.cli.commits import CannotReproduceError, Commit
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.kedro_side.locations import raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
+from tracked_kedro.kedro_side.sources.rules import VARIABLE
 
 MANIFEST = "inputs/raw_inputs.json"
 # What a calculation needs of the environment; anything else may be a secret.
@@ -175,6 +176,7 @@ def _environment(folder: Path) -> dict[str, str]:
         # Clients of stores look for credentials in the home folder.
         "HOME": str(home),
         "RETRAINING_VAR": str(folder / "var"),
+        VARIABLE: json.dumps([str(folder / "inputs")]),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/var/mlflow/mlflow.db",
         "KEDRO_LOGGING_CONFIG": str(project / "conf" / "logging.yml"),
         "KEDRO_PROJECT_PATH": str(project),

@@ -9,14 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
-from omegaconf import OmegaConf
 
+from tracked_kedro.kedro_side.sessions import nested
 from tracked_kedro.kedro_side.settled_cutoff import cause, cutoff_among, cutoff_part
+from tracked_kedro.kedro_side.sources.opening import allow
 from tracked_kedro.rendering.completion import dag_blocks
 
 
@@ -37,6 +38,8 @@ def dag_settings(project: Path, dag: str, texts: Sequence[str], variables: Seque
         raise click.ClickException(f"There is no DAG {dag!r}; known are {', '.join(sorted(blocks))}")
     texts = [*from_make(dag, blocks[dag], variables, os.environ), *texts]
     conf = dict(_setting(text, blocks[dag]["params"]) for text in texts)
+    # Whoever types a command on this machine may read what it names; whoever triggers a DAG may not.
+    allow(value for name in _sources(blocks[dag]) if isinstance(value := conf.get(name), str) and value)
     runtime_params = {**kedro_parameters(blocks[dag], conf), "use_mlflow": False, "run_key": "cutoff"}
     # What goes wrong is said once, below.
     for name in ("kedro", "kedro.runner", "retraining"):
@@ -100,10 +103,14 @@ def from_make(dag: str, block: Mapping[str, Any], given: Sequence[str], environm
 
 def kedro_parameters(block: dict[str, Any], conf: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a DAG run under their Kedro names, nested, as a Kedro session takes them."""
-    parameters = OmegaConf.create({})
-    for name in conf.keys() & block["kedro_parameters"].keys():
-        OmegaConf.update(parameters, block["kedro_parameters"][name], conf[name])
-    return cast("dict[str, Any]", OmegaConf.to_container(parameters))
+    targets = block["kedro_parameters"]
+    return nested({targets[name]: conf[name] for name in conf.keys() & targets.keys()})
+
+
+def _sources(block: Mapping[str, Any]) -> list[str]:
+    """DAG parameters that name files: the block's `make` marks their variables with `path`."""
+    marked = [target for target in (block.get("make") or {}).values() if isinstance(target, Mapping)]
+    return [target["parameter"] for target in marked if target.get("path")]
 
 
 def _setting(text: str, specs: dict[str, Any]) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ from airflow.sdk.log import redact
 
 from tracked_kedro import names
 from tracked_kedro.dag.retries import is_attended
+from tracked_kedro.kedro_side.redaction import without_secrets
 from tracked_kedro.parent_run.reconciliation import this_process
 
 # Stores refuse tags of more than 8,000 characters.
@@ -52,7 +53,7 @@ def tags_of(pipeline: str, airflow: str, context: Any) -> dict[str, str]:
         names.KEDRO_VERSION_TAG: kedro_version,
         names.KEDRO_COMMAND_TAG: f"kedro run --pipelines={pipeline}",
         # What was asked for by hand; the values that everything had are the run's parameters.
-        names.RUNTIME_PARAMS_TAG: str(redact(dict(dag_run.conf)))[:_TAG_LENGTH] if dag_run.conf else None,
+        names.RUNTIME_PARAMS_TAG: _shown(dag_run.conf) if dag_run.conf else None,
         names.SOURCE_TAG: f"Airflow DAG {dag_run.dag_id}",
         names.USER_TAG: getpass.getuser(),
         names.AIRFLOW_TAG: airflow,
@@ -62,6 +63,10 @@ def tags_of(pipeline: str, airflow: str, context: Any) -> dict[str, str]:
         names.PROCESS_TAG: this_process() if is_attended(context) else None,
     }
     return {key: str(value) for key, value in tags.items() if value is not None}
+
+
+def _shown(conf: Any) -> str:
+    return without_secrets(str(redact(dict(conf))))[:_TAG_LENGTH]
 
 
 def _page(dag_run: Any) -> str:

@@ -16,6 +16,7 @@ from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.retries import RETRY_POLICY
 from tracked_kedro.dag.run_tags import airflow_identity, tags_of
 from tracked_kedro.errors import PermanentError, classified
+from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.kedro_side.run_keys import earlier_run_key, run_key
 from tracked_kedro.kedro_side.sessions import Session, nested
 from tracked_kedro.month import month_before
@@ -24,6 +25,7 @@ from tracked_kedro.parent_run.environment import variable
 from tracked_kedro.parent_run.reconciliation import reconcile
 
 __all__ = [
+    "PLAIN",
     "RETRY_POLICY",
     "RunNodes",
     "alerts",

@@ -9,6 +9,7 @@ from typing import Any
 from kedro.config import MissingConfigException, OmegaConfigLoader
 
 from tracked_kedro.kedro_side.locations import RESOLVERS
+from tracked_kedro.kedro_side.plain_values import fault
 
 #: From the blocks of `airflow.yml` and the runtime parameters to catalog entries.
 Entries = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
@@ -25,7 +26,7 @@ class SharedKeyError(ValueError):
 
 
 class NotLiteralError(ValueError):
-    """A value from outside asks to be interpolated; the message names the parameter, never its value."""
+    """A value from outside asks to be interpolated, or holds a credential; the message names the parameter alone."""
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -34,7 +35,8 @@ class ConfigLoader(OmegaConfigLoader):
     * A key that two files of one environment define is refused, one with a leading underscore too: Kedro merges files
       before it resolves them, in the order of a set, so that one file's value would hold for both.
     * A runtime parameter is a literal: OmegaConf would resolve `${…}` in what a form, a request or a command line says,
-      and run any resolver of the project with it. Such a value is refused by the parameter's name.
+      and run any resolver of the project with it. Such a value is refused by the parameter's name; so is an address
+      with a password or a signature, which logs and tags would show (see `plain_values`).
     * Where the catalog lacks entries that blocks of `airflow.yml` ask for, they are added.
 
     Args:
@@ -44,7 +46,7 @@ class ConfigLoader(OmegaConfigLoader):
         options: OmegaConfigLoader's.
 
     Raises:
-        NotLiteralError: a runtime parameter holds `${…}`.
+        NotLiteralError: a runtime parameter holds `${…}`, or an address with a credential.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class ConfigLoader(OmegaConfigLoader):
         **options: Any,
     ) -> None:
         self._more_entries = more_entries
-        _refuse_interpolations(options.get("runtime_params"), "")
+        _refuse_what_is_not_plain(options.get("runtime_params"), "")
         super().__init__(
             conf_source,
             custom_resolvers={**RESOLVERS, **(custom_resolvers or {})},
@@ -103,16 +105,13 @@ class ConfigLoader(OmegaConfigLoader):
         return f"{conf.name}/{path.relative_to(conf)}" if path.is_relative_to(conf) else path.name
 
 
-def _refuse_interpolations(value: Any, name: str) -> None:
+def _refuse_what_is_not_plain(value: Any, name: str) -> None:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            _refuse_interpolations(key, name or "a parameter's name")
-            _refuse_interpolations(inner, f"{name}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
+            _refuse_what_is_not_plain(key, name or "a parameter's name")
+            _refuse_what_is_not_plain(inner, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple | set):
         for inner in value:
-            _refuse_interpolations(inner, name)
-    elif isinstance(value, str) and "${" in value:
-        raise NotLiteralError(
-            f"{name}: a value from outside is taken as it is written, and this one holds ${{…}}, which configuration "
-            "alone may use; write the value itself, or put the expression into conf/"
-        )
+            _refuse_what_is_not_plain(inner, name)
+    elif isinstance(value, str) and (why := fault(value)):
+        raise NotLiteralError(f"{name}: {why}")

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import fsspec
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
 from tracked_kedro.kedro_side.locations import var_folder
+from tracked_kedro.kedro_side.sources.opening import Source, source
 
 _CHUNK = 2**20
 
@@ -35,18 +36,21 @@ class RawInputs:
 
     root: str
 
-    def keep(self, address: str) -> str:
+    def keep(self, found: Source) -> str:
         """Keep a file, unless its content is there already; its digest.
 
         The file is read in chunks, once where it is not on this machine: it may be larger than memory.
+
+            digest = RawInputs(raw_inputs()).keep(source(address, configured=[from_conf]))
         """
-        source, path = fsspec.core.url_to_fs(address)
-        if "file" in source.protocol and self._exists(digest := _digest(Path(path))):
-            return digest
-        with self._new() as copy:
-            with source.open(path, "rb") as file:
+        with found.open() as file:
+            if "://" not in found.address:
+                if self._exists(digest := _digest_of(file)):
+                    return digest
+                file.seek(0)
+            with self._new() as copy:
                 digest = _copy(file, copy)
-            kept = copy.replace(self._here / digest)
+                kept = copy.replace(self._here / digest)
         if not self._is_local and not self._exists(digest):
             filesystem, path = self._place(digest)
             filesystem.makedirs(filesystem._parent(path), exist_ok=True)
@@ -70,6 +74,15 @@ class RawInputs:
         if _digest(kept) != digest:
             raise RawInputError(f"{kept} is not what was kept as {digest}; remove it, or restore it from a backup")
         return kept
+
+    def source(self, digest: str) -> Source:
+        """The same, to be read as the source that it was kept from.
+
+        Raises:
+            RawInputError: as for `local`.
+        """
+        kept = str(self.local(digest))
+        return source(kept, [kept])
 
     def _place(self, digest: str) -> tuple[fsspec.AbstractFileSystem, str]:
         return fsspec.core.url_to_fs(f"{self.root}/{digest}")
@@ -97,7 +110,11 @@ class RawInputs:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return _digest_of(file)
+
+
+def _digest_of(file: BinaryIO) -> str:
+    return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
 
 
 def _copy(file: BinaryIO, target: Path) -> str:

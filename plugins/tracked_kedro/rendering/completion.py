@@ -16,6 +16,7 @@ from kedro.framework.startup import bootstrap_project
 from pydantic import BaseModel
 
 from tracked_kedro.kedro_side.discovery import SEPARATOR, parameters_model
+from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.names import PROMOTION
 from tracked_kedro.rendering.form_words import form_words, has_field
 
@@ -152,4 +153,12 @@ def _spec(own: Any, default: Any, pipeline: _Pipeline, target: str | None) -> An
     words = pipeline.words(target) if target else {}
     if own.get("choices"):
         words.pop("items", None)  # they are what may be chosen
-    return {**words, **default, **own}
+    return _plain({**words, **default, **own})
+
+
+def _plain(spec: dict[str, Any]) -> dict[str, Any]:
+    """Where the form takes any text, Airflow itself refuses what would run or tell a secret, before it stores that."""
+    kind = spec.get("type")
+    if "string" in ([kind] if isinstance(kind, str) else kind or ()) and not {"enum", "pattern"} & spec.keys():
+        return {**spec, "pattern": PLAIN}
+    return spec

@@ -23,6 +23,7 @@ from tracked_kedro.kedro_side.config_loader import SharedKeyError
 from tracked_kedro.kedro_side.discovery import PipelineError
 from tracked_kedro.kedro_side.local_files import write_atomically
 from tracked_kedro.kedro_side.parameters import ParameterError
+from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.rendering import grouping, preflight
 from tracked_kedro.rendering.blocks import Block, read_blocks
 from tracked_kedro.rendering.completion import completed, config_loader, models_of
@@ -85,7 +86,9 @@ def _checked_blocks(metadata: ProjectMetadata) -> tuple[dict[str, Any], dict[str
         ) from error
     if found:
         raise _refusal(found)
-    return {**airflow, **joined}, blocks
+    # The template writes this one by its name.
+    named = {name: {**block, "plain": PLAIN} for name, block in joined.items()}
+    return {**airflow, **named}, blocks
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tracked_kedro.kedro_side.raw_inputs import RawInputError, RawInputs, RawInputsDataset
+from tracked_kedro.kedro_side.sources.opening import source
 
 CONTENT = b"YEAR,JAN\n2019,26.5\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -26,8 +27,9 @@ def kept(request: pytest.FixtureRequest, var: Path) -> RawInputs:
 
 
 def keep(kept: RawInputs, var: Path, content: bytes = CONTENT) -> str:
-    (var / "source.csv").write_bytes(content)
-    return kept.keep(str(var / "source.csv"))
+    path = var.parent / "source.csv"
+    path.write_bytes(content)
+    return kept.keep(source(str(path)))
 
 
 def test_equal_files_are_kept_once(kept: RawInputs, var: Path):
@@ -78,19 +80,19 @@ def test_a_file_that_ends_midway_leaves_nothing(kept: RawInputs, var: Path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tracked_kedro.kedro_side.raw_inputs._copy", fail)
         with pytest.raises(Broken):
-            kept.keep("memory:///source/stream.csv")
+            kept.keep(source("memory:///source/stream.csv", ["memory:///source"]))
     assert not [path for path in var.rglob("*") if path.is_file()]
-    assert kept.keep("memory:///source/stream.csv") == DIGEST
+    assert kept.keep(source("memory:///source/stream.csv", ["memory:///source"])) == DIGEST
 
 
 def test_a_large_file_is_kept_in_constant_memory(var: Path):
     """A stream of gigabytes must not be in memory."""
     kept = RawInputs(str(var / "data" / "raw_inputs"))
-    with (var / "large.csv").open("wb") as file:
+    with (var.parent / "large.csv").open("wb") as file:
         file.truncate(64 * 2**20)
     tracemalloc.start()
     try:
-        kept.local(kept.keep(str(var / "large.csv")))
+        kept.local(kept.keep(source(str(var.parent / "large.csv"))))
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
     finally:
         tracemalloc.stop()

@@ -9,6 +9,7 @@ import pytest
 
 from retraining.pipelines.climate_brazil.stations.sample import station_text, write_sample
 from retraining.pipelines.climate_brazil.stations.sources import STATE_FILE, SourceError, refresh_files
+from tracked_kedro.kedro_side.sources.rules import SourceRefusedError
 
 FILES = {"rio": "station_rio.csv", "belem": "station_belem.csv"}
 
@@ -17,10 +18,12 @@ class Handler(SimpleHTTPRequestHandler):
     """Serves a folder, counts requests, and can be told to be slow or to give an error page with status 200."""
 
     requests: ClassVar[list[tuple[str, str]]] = []
+    authorizations: ClassVar[set[str | None]] = set()
     behaviour: ClassVar[dict[str, str]] = {}
 
     def do_GET(self):
         type(self).requests.append(("GET", self.path))
+        type(self).authorizations.add(self.headers["Authorization"])
         what = self.behaviour.get(self.path)
         if what == "slow":
             time.sleep(2)
@@ -63,7 +66,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def server(source):
-    Handler.requests, Handler.behaviour = [], {}
+    Handler.requests, Handler.authorizations, Handler.behaviour = [], set(), {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(source)))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -195,17 +198,34 @@ def test_the_whole_refresh_has_a_time_limit(server, tmp_path):
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("https://host/stations/", "lacks {file}"), ("gopher://host/{file}", "use https://, s3:// or a folder")],
+    [
+        ("https://host/stations/", "lacks {file}"),
+        ("gopher://host/{file}", "gopher://host: this scheme cannot be read; use https://, s3:// or a folder"),
+    ],
 )
 def test_a_pattern_that_cannot_work_is_refused(tmp_path, pattern, message):
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(ValueError, match=message):
+        refresh_files(pattern, FILES, tmp_path / "raw", configured=[pattern])
+
+
+@pytest.mark.parametrize(
+    "pattern", ["http://me:secret@127.0.0.1:9/{file}", "http://127.0.0.1:9/{file}?signature=secret"]
+)
+def test_credentials_in_the_address_are_refused_and_not_shown(tmp_path, caplog, pattern):
+    with pytest.raises(SourceRefusedError, match="must not hold a user, a password") as raised:
         refresh_files(pattern, FILES, tmp_path / "raw")
+    assert "secret" not in f"{raised.value}{caplog.text}"
 
 
-def test_credentials_in_the_address_are_not_shown(tmp_path, caplog):
-    pattern = "http://me:secret@127.0.0.1:9/{file}?signature=secret"
-    report = refresh_files(pattern, FILES, tmp_path / "raw", timeout=2)
-    assert "secret" not in f"{report}{caplog.text}{(tmp_path / 'raw' / STATE_FILE).read_text()}"
+def test_credentials_go_to_what_configuration_names_and_nowhere_else(server, tmp_path, monkeypatch):
+    given = {"headers": {"Authorization": "Bearer secret"}}
+    pattern = f"{server}/{{file}}"
+    refresh_files(pattern, FILES, tmp_path / "elsewhere", credentials=given)
+    assert Handler.authorizations == {None}
+    monkeypatch.setenv("ALLOWED_SOURCES", "")
+    report = refresh_files(pattern, FILES, tmp_path / "raw", configured=[pattern], credentials=given)
+    assert statuses(report) == {"rio": "new", "belem": "new"}
+    assert Handler.authorizations == {None, "Bearer secret"}
 
 
 def test_real_files_do_not_join_the_simulated_sample(source, tmp_path):

@@ -70,7 +70,8 @@ def test_a_missing_stream_is_named(tmp_path: Path, present: bool) -> None:
 def test_without_a_stream_the_sample_is_written_and_said_to_be_one(var: Path) -> None:
     stream = StreamDataset(None).load()
     assert (stream.origin, stream.simulated) == ("simulated sample", True)
-    assert stream.files == ((str(sample_folder() / "kafka_stream.csv"), "kafka_stream.csv"),)
+    [file] = stream.files
+    assert (file.source.address, file.name) == (str(sample_folder() / "kafka_stream.csv"), "kafka_stream.csv")
     assert StreamDataset(str(sample_folder())).load().simulated
 
 
@@ -102,8 +103,8 @@ def test_no_table_of_runtimes_is_an_empty_one(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("movie,minutes\na,3\n", r"the columns \['movie_id', 'runtime_minutes'\] are missing"),
-        ("movie_id,runtime_minutes\na,3\nb,long\n", r"line 3: runtime_minutes is 'long'; write minutes"),
-        ("movie_id,runtime_minutes\na,the+2000,3\n", r"no CSV table \(.*\); quote ids with commas"),
+        ("movie_id,runtime_minutes\na,3\nb,long\n", r"line 3: runtime_minutes is no number; write minutes"),
+        ("movie_id,runtime_minutes\na,the+2000,3\n", r"no CSV table; write .*, quote ids with commas"),
         ("", r"no CSV table"),
     ],
 )

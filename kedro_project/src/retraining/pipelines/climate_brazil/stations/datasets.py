@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +20,8 @@ from retraining.pipelines.climate_brazil.stations.series_list import read_series
 from retraining.pipelines.climate_brazil.stations.sources import RefreshReport, refresh_files
 from tracked_kedro.kedro_side.locations import raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
-from tracked_kedro.kedro_side.redaction import public_url
 from tracked_kedro.kedro_side.simulated import SIMULATED, is_simulated
+from tracked_kedro.kedro_side.sources.opening import name_of, shown, source
 
 
 class StationIntake(NamedTuple):
@@ -44,6 +45,8 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         source: URL pattern with {file} that feeds the default folder, None for none.
         filepath: the list of series (see `series_list.read_series`).
         parameter: Kedro parameter that names the folder of station files, for whoever runs it again.
+        configured: what configuration names, beside which ALLOWED_SOURCES alone says what may be read.
+        credentials: fsspec's options for addresses that configuration names.
     """
 
     def __init__(
@@ -52,25 +55,38 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         source: str | None,
         filepath: str,
         parameter: str | None = None,
+        configured: Sequence[str | None] = (),
+        credentials: Mapping[str, Any] | None = None,
     ) -> None:
         self._stations, self._source, self._filepath, self._parameter = stations, source, filepath, parameter
+        self._configured, self._credentials = configured, credentials
 
     def load(self) -> StationIntake:
         """Bring the files up to date and keep them by content; with nothing else, write the simulated sample."""
         entries = read_series(self._filepath)
         files = {series: entry["file"] for series, entry in entries.items()}
-        report = refresh_files(stations_source(self._stations, self._source), files, refresh_folder(self._stations))
+        report = refresh_files(
+            stations_source(self._stations, self._source),
+            files,
+            refresh_folder(self._stations),
+            configured=self._configured,
+            credentials=self._credentials,
+        )
         if Path(stations_folder(self._stations)) == sample_folder():
             write_sample(sample_folder(), entries)
         return StationIntake(report, self._manifest())
 
     def _manifest(self) -> dict[str, Any]:
-        folder = Path(stations_folder(self._stations))
-        source = stations_source(self._stations, self._source)
+        folder = stations_folder(self._stations)
+        # The mirror of an address lies among what this deployment has made, and is named by nobody else.
+        mirror = folder if self._stations and "://" in self._stations else None
+        place = source(folder, [*self._configured, mirror])
+        address = stations_source(self._stations, self._source)
         simulated = is_simulated(folder)
-        origin = SIMULATED if simulated else public_url(source) if source else str(folder)
+        origin = SIMULATED if simulated else shown(address) if address else folder
         kept = RawInputs(raw_inputs())
-        files = {path.name: kept.keep(str(path)) for path in sorted(folder.glob(f"*{STATION_SUFFIX}"))}
+        found = [one for one in place.children() if one.endswith(STATION_SUFFIX)] if place.is_folder() else []
+        files = {name_of(one): kept.keep(place.at(one)) for one in found}
         return {"origin": origin, "simulated": simulated, "parameter": self._parameter, "files": files}
 
     def save(self, data: None) -> None:
@@ -78,9 +94,6 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         raise NotImplementedError("the source is read, never written")
 
     def _describe(self) -> dict[str, Any]:
-        return {"stations": _shown(self._stations), "source": _shown(self._source)}
-
-
-def _shown(place: str | None) -> str | None:
-    # Descriptions end up in logs, and an address may carry a password.
-    return public_url(place) if place and "://" in place else place
+        # Descriptions end up in logs, and an address may carry a password.
+        places = {"stations": self._stations, "source": self._source}
+        return {name: shown(place) if place else None for name, place in places.items()}

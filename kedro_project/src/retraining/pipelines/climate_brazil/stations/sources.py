@@ -12,20 +12,19 @@ import io
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import fsspec
 import polars as pl
-from fsspec.core import url_to_fs
 
 from retraining.pipelines.climate_brazil.errors import BadInputError, UnreadableFileError
 from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, check_header
 from tracked_kedro.kedro_side.local_files import write_atomically
-from tracked_kedro.kedro_side.redaction import public_url
 from tracked_kedro.kedro_side.simulated import is_simulated
+from tracked_kedro.kedro_side.sources.opening import Source, shown, source
+from tracked_kedro.kedro_side.sources.rules import SourceRefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -84,13 +83,16 @@ def refresh_files(
     *,
     timeout: float = 20.0,
     total_timeout: float = 120.0,
-    storage_options: Mapping[str, Any] | None = None,
+    configured: Iterable[str | None] = (),
+    credentials: Mapping[str, Any] | None = None,
 ) -> RefreshReport:
     """Fetches `files` (series id to file name) from `url_pattern`, such as `https://host/{file}`, into `folder`.
 
     `timeout` bounds a request and `total_timeout` the whole refresh, in seconds; files whose turn does not come count
     as failed. A failed file is a line of the report, never an exception: the old file stays, the run can go on with it.
-    Raises SourceError for a pattern or folder that cannot work, whatever the network does.
+    `configured` addresses may be read, and get the `credentials` (see `tracked_kedro.kedro_side.sources.opening`).
+    Raises SourceError for a pattern or folder that cannot work, whatever the network does, and SourceRefusedError for
+    an address that this deployment does not read.
     """
     if not url_pattern:
         report = RefreshReport(None, str(folder))
@@ -98,7 +100,13 @@ def refresh_files(
         return report
     folder = Path(folder)
     _check(url_pattern, folder)
-    filesystem = _filesystem(url_pattern, timeout, storage_options or {})
+    # The folder of all of them: their connections are shared.
+    place = source(
+        url_pattern.partition("{file}")[0].rpartition("/")[0],
+        configured,
+        credentials=credentials,
+        timeout=timeout,
+    )
     state = _read_state(folder)
     started = time.monotonic()
     statuses = []
@@ -107,29 +115,32 @@ def refresh_files(
         try:
             if time.monotonic() - started > total_timeout:
                 raise TimeoutError(f"not tried: the refresh has used up its {total_timeout:g} seconds")
-            status = _refresh_one(filesystem, url, folder / file, state)
+            status = _refresh_one(place.at(url), folder / file, state)
+        except SourceRefusedError:
+            raise
         except Exception as error:  # noqa: BLE001 - each store has exceptions of its own; the report carries them all
-            reason = _reason(error).replace(url, public_url(url))
+            reason = _reason(error).replace(url, shown(url))
             statuses.append(FileStatus(series, file, "failed", f"{reason} ({_fallback(folder / file)})"))
             logger.warning("%s: refresh failed: %s", file, statuses[-1].reason)
         else:
             statuses.append(FileStatus(series, file, status))
     write_atomically(folder / STATE_FILE, json.dumps(state, indent=1, sort_keys=True).encode())
-    report = RefreshReport(public_url(url_pattern), str(folder), tuple(statuses))
+    report = RefreshReport(shown(url_pattern), str(folder), tuple(statuses))
     logger.info("refresh: %s", report.message)
     return report
 
 
-def _refresh_one(filesystem: fsspec.AbstractFileSystem, url: str, path: Path, state: dict[str, Any]) -> Status:
-    info = filesystem.info(url)
+def _refresh_one(file: Source, path: Path, state: dict[str, Any]) -> Status:
+    info = file.info()
     names = ("ETag", "Last-Modified", "LastModified", "mtime", "size")
-    seen = {"url": public_url(url)} | {name: str(info[name]) for name in names if info.get(name) is not None}
+    seen = {"url": file.shown} | {name: str(info[name]) for name in names if info.get(name) is not None}
     old = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
     known = state.get(path.name, {})
     # A size alone tells no change; a file edited by hand since then is fetched again.
     if old and known.get("sha256") == old and known.get("seen") == seen and set(seen) - {"url", "size"}:
         return "unchanged"
-    content: bytes = filesystem.cat_file(url)
+    with file.open() as opened:
+        content = opened.read()
     new = hashlib.sha256(content).hexdigest()
     if new != old:
         _check_is_station(content, path.name)
@@ -150,9 +161,7 @@ def _check_is_station(content: bytes, file: str) -> None:
 
 def _check(url_pattern: str, folder: Path) -> None:
     if "{file}" not in url_pattern:
-        raise SourceError(
-            f"source {public_url(url_pattern)!r} lacks {{file}}; write e.g. https://host/stations/{{file}}"
-        )
+        raise SourceError(f"source {shown(url_pattern)!r} lacks {{file}}; write e.g. https://host/stations/{{file}}")
     if is_simulated(folder):
         raise SourceError(
             f"{folder} holds the simulated sample; real files must not join it: choose another folder or delete it"
@@ -161,23 +170,6 @@ def _check(url_pattern: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SourceError(f"{folder} cannot be made: {error.strerror}; choose a folder that is writable") from error
-
-
-def _filesystem(url_pattern: str, timeout: float, given: Mapping[str, Any]) -> fsspec.AbstractFileSystem:
-    options: dict[str, Any] = {}
-    if url_pattern.startswith(("http://", "https://")):
-        import aiohttp
-
-        options = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=timeout)}}
-    elif url_pattern.startswith("s3://"):
-        retries = {"max_attempts": 2}
-        options = {"config_kwargs": {"connect_timeout": timeout, "read_timeout": timeout, "retries": retries}}
-    try:
-        # A cached instance would answer from an old listing.
-        filesystem, _ = url_to_fs(url_pattern, skip_instance_cache=True, **(options | dict(given)))
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"source {public_url(url_pattern)!r}: {error}; use https://, s3:// or a folder") from error
-    return filesystem
 
 
 def _read_state(folder: Path) -> dict[str, Any]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-from urllib.parse import urlsplit
 
-import fsspec
 import polars as pl
-from fsspec.core import url_to_fs
+from fsspec.compression import compr
 from fsspec.utils import infer_compression
 from kedro.io import AbstractDataset
 from kedro_datasets.partitions import PartitionedDataset
@@ -20,8 +18,8 @@ from retraining.pipelines.movie_recommender.recommender.errors import BadStreamE
 from retraining.pipelines.movie_recommender.recommender.pairs import RUNTIMES
 from retraining.pipelines.movie_recommender.stream.locations import sample_folder, stream_address
 from retraining.pipelines.movie_recommender.stream.sample import RUNTIMES_FILE, write_sample
-from tracked_kedro.kedro_side.redaction import public_url
 from tracked_kedro.kedro_side.simulated import SIMULATED, is_simulated
+from tracked_kedro.kedro_side.sources.opening import Source, shown, source
 
 #: Bytes of a batch: about 120,000 lines, some 150 MB while they are parsed.
 BLOCK = 8 * 2**20
@@ -30,7 +28,7 @@ BLOCK = 8 * 2**20
 class StreamFile(NamedTuple):
     """A file of the stream: where it is read, and the name that it has at its source; `.gz` tells it is compressed."""
 
-    address: str
+    source: Source
     name: str
 
 
@@ -54,7 +52,8 @@ class LineStream:
         """Batches with the columns line_number (from 1, through all files) and line (without line end)."""
         number = 1
         for file in self.files:
-            with fsspec.open(file.address, "rb", compression=infer_compression(file.name)) as opened:
+            packed = compr[infer_compression(file.name)]
+            with file.source.open() as stored, packed(stored, mode="rb") if packed else stored as opened:
                 for block in _whole_lines(opened):
                     lines = block.decode("utf-8", "replace").split("\n")
                     if not lines[-1]:
@@ -84,32 +83,41 @@ class StreamDataset(AbstractDataset[None, LineStream]):
     Args:
         movies: a file, a folder of `*.csv` and `*.csv.gz` files that are read in the order of their names, or the
             address of one (`s3://…`, `https://…`); None for `data/01_raw/kafka_stream.csv`, else the simulated sample.
+        configured: what configuration names, beside which ALLOWED_SOURCES alone says what may be read.
+        credentials: fsspec's options for addresses that configuration names.
     """
 
-    def __init__(self, movies: str | None) -> None:
-        self._movies = movies
+    def __init__(
+        self,
+        movies: str | None,
+        configured: Sequence[str | None] = (),
+        credentials: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._movies, self._configured, self._credentials = movies, configured, credentials
 
     def load(self) -> LineStream:
         """Find the files; the simulated sample is written where nothing else is there.
 
         Raises:
             BadStreamError: nothing is there.
+            SourceRefusedError: this deployment does not read it.
         """
         address = stream_address(self._movies)
+        place = source(address, self._configured, credentials=self._credentials)
         local = None if "://" in address else Path(address)
         if local is not None and local.parent == sample_folder():
             write_sample(sample_folder())
-        files = _files(address)
+        files = _files(place)
         simulated = local is not None and is_simulated(local if local.is_dir() else local.parent)
-        origin = SIMULATED if simulated else public_url(address)
-        return LineStream(tuple(StreamFile(file, name_of(file)) for file in files), origin, simulated, utc_now())
+        origin = SIMULATED if simulated else place.shown
+        return LineStream(tuple(StreamFile(file, file.name) for file in files), origin, simulated, utc_now())
 
     def save(self, data: None) -> None:
         """The stream is read, never written."""
         raise NotImplementedError("the stream is read, never written")
 
     def _describe(self) -> dict[str, Any]:
-        return {"movies": public_url(self._movies) if self._movies else None}
+        return {"movies": shown(self._movies) if self._movies else None}
 
 
 def utc_now() -> datetime:
@@ -117,22 +125,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def name_of(address: str) -> str:
-    """Name of the file at an address, without the query of a signed one."""
-    return PurePosixPath(urlsplit(address).path if "://" in address else address).name
-
-
-def _files(address: str) -> tuple[str, ...]:
-    filesystem, path = url_to_fs(address)
-    if not filesystem.exists(path):
-        raise BadStreamError(f"the stream {public_url(address)} is not there; name a file or folder with MOVIES=")
-    if not filesystem.isdir(path):
-        return (address,)
-    names = (str(name) for name in filesystem.ls(path, detail=False))
-    found = sorted(name for name in names if name.endswith((".csv", ".csv.gz")) and not name.endswith(RUNTIMES_FILE))
+def _files(stream: Source) -> tuple[Source, ...]:
+    if not stream.exists():
+        raise BadStreamError(f"the stream {stream.shown} is not there; name a file or folder with MOVIES=")
+    if not stream.is_folder():
+        return (stream,)
+    names = stream.children()
+    found = [name for name in names if name.endswith((".csv", ".csv.gz")) and not name.endswith(RUNTIMES_FILE)]
     if not found:
-        raise BadStreamError(f"{public_url(address)} holds no *.csv or *.csv.gz file of a stream; see MOVIES=")
-    return tuple(str(filesystem.unstrip_protocol(name)) for name in found)
+        raise BadStreamError(f"{stream.shown} holds no *.csv or *.csv.gz file of a stream; see MOVIES=")
+    return tuple(stream.at(name) for name in found)
 
 
 class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
@@ -141,10 +143,11 @@ class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
     Args:
         movies: the stream; its folder's `movie_runtimes.csv` is the table, where there is one.
         runtimes: file or address of the table instead; it must be there.
+        configured: as for `StreamDataset`.
     """
 
-    def __init__(self, movies: str | None, runtimes: str | None) -> None:
-        self._movies, self._runtimes = movies, runtimes
+    def __init__(self, movies: str | None, runtimes: str | None, configured: Sequence[str | None] = ()) -> None:
+        self._movies, self._runtimes, self._configured = movies, runtimes, configured
 
     def load(self) -> pl.DataFrame:
         """Columns `pairs.RUNTIMES`, one row per movie; empty where there is no table.
@@ -152,59 +155,72 @@ class RuntimesDataset(AbstractDataset[None, pl.DataFrame]):
         Raises:
             RuntimesError: the table that was asked for is absent, or a column or number is wrong.
         """
-        address = find_runtimes(self._movies, self._runtimes)
-        return pl.DataFrame(schema=RUNTIMES) if address is None else read_runtimes(address, public_url(address))
+        table = find_runtimes(self._movies, self._runtimes, self._configured)
+        return pl.DataFrame(schema=RUNTIMES) if table is None else read_runtimes(table, table.shown)
 
     def save(self, data: None) -> None:
         """The table is read, never written."""
         raise NotImplementedError("the table of runtimes is read, never written")
 
     def _describe(self) -> dict[str, Any]:
-        return {"runtimes": public_url(self._runtimes) if self._runtimes else None}
+        return {"runtimes": shown(self._runtimes) if self._runtimes else None}
 
 
-def find_runtimes(movies: str | None, runtimes: str | None) -> str | None:
-    """Address of the table of runtimes, None where there is none.
+def find_runtimes(
+    movies: str | None,
+    runtimes: str | None,
+    configured: Sequence[str | None] = (),
+    credentials: Mapping[str, Any] | None = None,
+) -> Source | None:
+    """The table of runtimes, None where there is none.
 
     Args:
         movies: the stream, as for `StreamDataset`; the table may lie beside it.
         runtimes: the table, where it was named; it must be there.
+        configured: as for `StreamDataset`.
+        credentials: as for `StreamDataset`.
 
     Raises:
         RuntimesError: the table that was named is absent.
         BadStreamError: neither a table nor the stream is there.
+        SourceRefusedError: this deployment does not read one of them.
     """
-    stream = stream_address(movies)
-    address = runtimes or _beside(stream)
-    filesystem, path = url_to_fs(address)
-    if filesystem.exists(path):
-        return address
     if runtimes:
-        raise RuntimesError(f"the table of runtimes {public_url(address)} is not there; correct `runtimes`")
+        table = source(runtimes, configured, credentials=credentials)
+        if table.exists():
+            return table
+        raise RuntimesError(f"the table of runtimes {table.shown} is not there; correct `runtimes`")
+    stream = source(stream_address(movies), configured, credentials=credentials)
+    beside = stream.at(_beside(stream))
+    if beside.exists():
+        return beside
     # On another machine than the one that has the stream, "no table" would go unnoticed.
     _files(stream)
     return None
 
 
-def _beside(stream: str) -> str:
-    filesystem, path = url_to_fs(stream)
-    is_file = stream.endswith((".csv", ".gz")) or not filesystem.isdir(path)
-    return f"{(stream.rpartition('/')[0] if is_file else stream).rstrip('/')}/{RUNTIMES_FILE}"
+def _beside(stream: Source) -> str:
+    address = stream.address
+    is_file = address.endswith((".csv", ".gz")) or not stream.is_folder()
+    return f"{(address.rpartition('/')[0] if is_file else address).rstrip('/')}/{RUNTIMES_FILE}"
 
 
-def read_runtimes(address: str, name: str) -> pl.DataFrame:
-    """The table at an address, columns `pairs.RUNTIMES`, one row per movie.
+def read_runtimes(table: Source, name: str) -> pl.DataFrame:
+    """The table, columns `pairs.RUNTIMES`, one row per movie.
 
     Raises:
         RuntimesError: a column or number is wrong; the message calls the table by `name`.
     """
-    with fsspec.open(address, "rb") as file:
-        try:
-            table = pl.read_csv(file.read(), infer_schema=False)
-        except pl.exceptions.PolarsError as error:
-            first = str(error).splitlines()[0]
-            raise RuntimesError(f"{name}: no CSV table ({first}); quote ids with commas") from error
-    return _checked(table, name)
+    with table.open() as file:
+        content = file.read()
+    try:
+        rows = pl.read_csv(content, infer_schema=False)
+    except pl.exceptions.PolarsError:
+        # What polars says of it quotes the file.
+        raise RuntimesError(
+            f"{name}: no CSV table; write one movie_id and its minutes a line, quote ids with commas"
+        ) from None
+    return _checked(rows, name)
 
 
 def _checked(table: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -213,8 +229,8 @@ def _checked(table: pl.DataFrame, name: str) -> pl.DataFrame:
     minutes = table["runtime_minutes"].str.strip_chars().cast(pl.Float64, strict=False)
     wrong = table.with_row_index("line", offset=2).filter(minutes.is_null() & table["runtime_minutes"].is_not_null())
     if not wrong.is_empty():
-        line, value = wrong["line"][0], wrong["runtime_minutes"][0]
-        raise RuntimesError(f"{name}, line {line}: runtime_minutes is {value!r}; write minutes, or leave it empty")
+        line = wrong["line"][0]
+        raise RuntimesError(f"{name}, line {line}: runtime_minutes is no number; write minutes, or leave it empty")
     # Of a movie that is listed twice, the longer runtime: nobody then watched more than all of it.
     return (
         pl.DataFrame({"movie": table["movie_id"], "runtime_minutes": minutes})

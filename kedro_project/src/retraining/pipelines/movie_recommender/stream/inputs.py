@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,7 @@ from retraining.pipelines.movie_recommender.stream.datasets import (
 from retraining.pipelines.movie_recommender.stream.sample import RUNTIMES_FILE
 from tracked_kedro.kedro_side.locations import raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs, read_manifest
-from tracked_kedro.kedro_side.redaction import public_url
+from tracked_kedro.kedro_side.sources.opening import shown
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,20 @@ class StreamSourceDataset(AbstractDataset[None, dict[str, Any]]):
         movies: the stream, as for `StreamDataset`.
         runtimes: the table; None for the one beside the stream, where there is one.
         parameter: Kedro parameter that names the stream, for whoever runs it again.
+        configured: what configuration names, beside which ALLOWED_SOURCES alone says what may be read.
+        credentials: fsspec's options for addresses that configuration names.
     """
 
-    def __init__(self, movies: str | None, runtimes: str | None, parameter: str) -> None:
+    def __init__(
+        self,
+        movies: str | None,
+        runtimes: str | None,
+        parameter: str,
+        configured: Sequence[str | None] = (),
+        credentials: Mapping[str, Any] | None = None,
+    ) -> None:
         self._movies, self._runtimes, self._parameter = movies, runtimes, parameter
+        self._configured, self._credentials = configured, credentials
 
     def load(self) -> dict[str, Any]:
         """Keep the files by content, in chunks; the run's manifest.
@@ -48,13 +59,14 @@ class StreamSourceDataset(AbstractDataset[None, dict[str, Any]]):
         Raises:
             BadStreamError: the stream is not there.
             RuntimesError: the table that was named is absent.
+            SourceRefusedError: this deployment does not read one of them.
         """
-        stream = StreamDataset(self._movies).load()
-        table = find_runtimes(self._movies, self._runtimes)
+        stream = StreamDataset(self._movies, self._configured, self._credentials).load()
+        table = find_runtimes(self._movies, self._runtimes, self._configured, self._credentials)
         kept = RawInputs(raw_inputs())
         files = {}
         for number, file in enumerate(stream.files, start=1):
-            files[file.name] = kept.keep(file.address)
+            files[file.name] = kept.keep(file.source)
             log.info("Stream: %s kept as %s (%d of %d)", file.name, files[file.name], number, len(stream.files))
         if table is not None:
             files[RUNTIMES_FILE] = kept.keep(table)
@@ -63,7 +75,7 @@ class StreamSourceDataset(AbstractDataset[None, dict[str, Any]]):
             "simulated": stream.simulated,
             "parameter": self._parameter,
             "file": stream.files[0].name if len(stream.files) == 1 else "",
-            "runtimes": None if table is None else public_url(table),
+            "runtimes": None if table is None else table.shown,
             "files": files,
         }
 
@@ -73,7 +85,7 @@ class StreamSourceDataset(AbstractDataset[None, dict[str, Any]]):
 
     def _describe(self) -> dict[str, Any]:
         places = {"movies": self._movies, "runtimes": self._runtimes}
-        return {name: public_url(place) if place else None for name, place in places.items()}
+        return {name: shown(place) if place else None for name, place in places.items()}
 
 
 class KeptStreamDataset(AbstractDataset[None, LineStream]):
@@ -95,7 +107,7 @@ class KeptStreamDataset(AbstractDataset[None, LineStream]):
         """
         manifest = read_manifest(self._manifest)
         named = ((name, digest) for name, digest in manifest["files"].items() if name != RUNTIMES_FILE)
-        files = tuple(StreamFile(str(self._kept.local(digest)), name) for name, digest in named)
+        files = tuple(StreamFile(self._kept.source(digest), name) for name, digest in named)
         return LineStream(files, manifest["origin"], manifest["simulated"], utc_now())
 
     def save(self, data: None) -> None:
@@ -127,7 +139,7 @@ class KeptRuntimesDataset(AbstractDataset[None, pl.DataFrame]):
         manifest = read_manifest(self._manifest)
         if manifest["runtimes"] is None:
             return pl.DataFrame(schema=RUNTIMES)
-        return read_runtimes(str(self._kept.local(manifest["files"][RUNTIMES_FILE])), manifest["runtimes"])
+        return read_runtimes(self._kept.source(manifest["files"][RUNTIMES_FILE]), manifest["runtimes"])
 
     def save(self, data: None) -> None:
         """Raw inputs are read, never written."""
