@@ -30,7 +30,7 @@ def test_a_good_table_has_no_failures():
 def test_a_value_out_of_range_is_named_with_month_and_remedy(value):
     failures = contract_failures(table(a=GOOD, b=[*GOOD, (5, value)]), RULES)
     assert list(failures) == ["b"]
-    for words in ("2000-05", f"{value:g} °C", "value_range [-30, 50]", "write 999.90"):
+    for words in ("2000-05", "value_range [-30, 50]", "write 999.90"):
         assert words in failures["b"]
 
 
@@ -42,7 +42,7 @@ def test_the_range_includes_its_ends(value):
 def test_the_place_comes_from_the_caller():
     bad = table(a=[*GOOD, (5, 999.0)])
     failures = contract_failures(bad, RULES, lambda series, month: f"{series}.csv, line {month.month}")
-    assert failures["a"].startswith("a.csv, line 5: 999 °C")
+    assert failures["a"].startswith("a.csv, line 5: outside")
 
 
 def test_a_month_that_appears_twice_is_named_once():

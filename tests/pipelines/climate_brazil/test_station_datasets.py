@@ -1,13 +1,21 @@
 """Where station files come from: brought up to date on loading, reported without secrets."""
 
 import hashlib
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
+from kedro.io import DatasetError
 
+from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.stations import locations
 from retraining.pipelines.climate_brazil.stations.datasets import StationSourceDataset
+from retraining.pipelines.climate_brazil.stations.intake import read_stations
+from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS
 from retraining.pipelines.climate_brazil.stations.sample import is_simulated
+from retraining.pipelines.climate_brazil.stations.series_list import read_series
+from retraining.pipelines.climate_brazil.stations.sources import refresh_files
 from tracked_kedro.kedro_side.locations import raw_inputs
 
 
@@ -67,8 +75,47 @@ def test_an_address_is_mirrored_beside_the_raw_folder(raw: Path, series: str, wr
     assert list(raw.iterdir()) == []
 
 
-def test_a_password_in_an_address_is_not_reported(var: Path, series: str) -> None:
-    source = StationSourceDataset("https://user:secret@host/stations", "https://user:secret@host/{file}", series)
-    origin = source._manifest()["origin"]
-    assert "host/stations" in origin
-    assert "secret" not in origin + str(source) + str(source._describe())
+def test_a_password_in_an_address_is_refused_and_not_reported(var: Path, series: str) -> None:
+    asked = StationSourceDataset("https://user:secret@host/stations", "https://user:secret@host/{file}", series)
+    with pytest.raises(DatasetError, match="must not hold a user, a password") as refused:
+        asked.load()
+    assert "secret" not in str(refused.value) + str(asked) + str(asked._describe())
+
+
+def test_what_no_list_allows_is_neither_read_nor_kept(
+    raw: Path, var: Path, series: str, write_station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = write_station("belem")
+    monkeypatch.setenv("ALLOWED_SOURCES", "")
+    (raw / "station_rio.csv").symlink_to(theirs / "station_belem.csv")
+    for stations in (str(theirs), theirs.as_uri(), "http://127.0.0.1:9/x", f"simplecache::{theirs.as_uri()}", None):
+        with pytest.raises(DatasetError, match=r"ALLOWED_SOURCES|chains of file systems"):
+            StationSourceDataset(stations, None, series).load()
+    assert not Path(raw_inputs()).exists()
+
+
+@pytest.mark.parametrize("place", ["header", "year", "cell", "twice", "order", "bytes", "wide", "all"])
+def test_a_secret_in_a_file_of_any_shape_is_in_no_error(
+    series: str, tmp_path: Path, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = "c4n4ry7f3a"
+    header, cells = "YEAR,JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC", ",1" * 12
+    text = {
+        "header": f"YEAR,{canary},FEB\n1961,1,2\n",
+        "year": f"{header}\n{canary}{cells}\n",
+        "cell": f"{header}\n1961{cells[:-2]},{canary}\n",
+        "twice": f"{header}\n1961{cells}\n1961{cells[:-2]},{canary}\n",
+        "order": f"{header}\n1962{cells}\n1961{cells[:-2]},{canary}\n",
+        "bytes": f"{header}\n1961{cells[:-2]},{canary}\udcff\n",
+        "wide": f"{header}\n1961{cells},{canary},{canary}\n",
+        "all": f"{canary}={canary}\0{canary}",
+    }[place]
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (folder / "station_belem.csv").write_bytes(text.encode(errors="surrogateescape"))
+    entries = read_series(series)
+    report = refresh_files(f"{folder}/{{file}}", {"belem": "station_belem.csv"}, tmp_path / "fetched")
+    partitions = {"station_belem": lambda: pl.scan_csv(folder / "station_belem.csv", **CSV_ARGS)}
+    _, rejected = read_stations(partitions, entries, [], Contract(), date(2024, 1, 1))
+    assert rejected[0].series == "belem"
+    assert canary not in f"{report}{rejected}{caplog.text}"

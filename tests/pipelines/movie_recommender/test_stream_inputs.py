@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from kedro.io import DatasetError
 
+from retraining.pipelines.movie_recommender.recommender.errors import BadStreamError
+from retraining.pipelines.movie_recommender.stream.datasets import StreamDataset
 from retraining.pipelines.movie_recommender.stream.inputs import (
     KeptRuntimesDataset,
     KeptStreamDataset,
@@ -79,6 +81,24 @@ def test_a_wrong_table_is_called_by_the_place_it_came_from(source: Path, var: Pa
     manifest = StreamSourceDataset(str(source), None, "p.movies").load()
     with pytest.raises(DatasetError, match=r"stream/movie_runtimes\.csv, line 2: runtime_minutes is no number"):
         kept(manifest, var)
+
+
+@pytest.mark.parametrize("movies", ["/proc/self/environ", "http://127.0.0.1:9/x", "file:///etc/passwd", "{source}"])
+def test_what_no_list_allows_is_neither_read_nor_kept(
+    source: Path, movies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOWED_SOURCES", "")
+    named = movies.format(source=source)
+    for arguments in ((named, None), (None, named)):
+        with pytest.raises(DatasetError, match="ALLOWED_SOURCES"):
+            StreamSourceDataset(*arguments, "p.movies").load()
+    assert not [path for path in Path(locations.raw_inputs()).rglob("*") if path.is_file()]
+
+
+def test_what_is_not_packed_as_its_name_says_is_named_and_not_quoted(source: Path) -> None:
+    (source / "2024-01.csv.gz").write_bytes(b"c4n4ry")
+    with pytest.raises(BadStreamError, match=r"^2024-01\.csv\.gz: it cannot be unpacked"):
+        list(StreamDataset(str(source)).load())
 
 
 def test_a_password_in_an_address_is_not_told() -> None:

@@ -131,8 +131,14 @@ def _real(path: str | Path) -> Path:
 def _allowed(configured: Iterable[str]) -> Allowed:
     listed = [*entries(os.environ.get(VARIABLE, "")), *(with_neighbours(one) for one in configured)]
     listed += [str(raw_folder()), str(var_folder() / "sample")]
-    own = [str(var_folder()), data_root(), *_SYSTEM]
+    own = [str(var_folder()), _bucket(data_root()), *_SYSTEM]
     return Allowed(*_sorted_out(listed), *_sorted_out(own))
+
+
+def _bucket(address: str) -> str:
+    """All of the bucket of the runs' data, for logs lie there too; a folder as it is."""
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme}://{rest.partition('/')[0] or rest}" if separator else address
 
 
 def _sorted_out(many: Iterable[str]) -> tuple[list[Path], list[Place]]:

@@ -75,10 +75,10 @@ def contract_failures(
     where = locate or (lambda series, month: f"{series}, {month:%Y-%m}")
     broken: dict[str, dict[str, list[str]]] = {}
     for check, index in cases.select("check", "index").sort("index").iter_rows():
-        series, month, value = table.row(index)
+        series, month, _ = table.row(index)
         kind = check if check in _REMEDY else "unique"
         if kind == "value_range":
-            case = f"{where(series, month)}: {value:g} °C"
+            case = where(series, month)
         elif kind == "min_months":
             count = table.filter(pl.col("series") == series)["temperature"].count()
             case = f"{count} observed months"

@@ -118,11 +118,11 @@ def _text(load: Callable[[], pl.LazyFrame], file: str) -> pl.DataFrame:
     except pl.exceptions.NoDataError:
         return pl.DataFrame()
     except pl.exceptions.PolarsError as error:
+        # What polars says quotes the file, which an error here must not.
         # A header that lost a month makes every line too long for it; the header is then the thing to name.
         check_header(lazy.collect_schema().names(), file)
-        first = str(error).splitlines()[0]
-        fault = "a line has more cells than the header (a decimal comma?)" if "more fields" in first else "not CSV"
-        raise UnreadableFileError(f"{file}: {fault}; correct the file ({first})") from error
+        fault = "a line has more cells than the header (a decimal comma?)" if "more fields" in str(error) else "not CSV"
+        raise UnreadableFileError(f"{file}: {fault}; correct the file") from None
 
 
 def _place(text: pl.DataFrame, file: str, month: date) -> str:

@@ -93,7 +93,7 @@ def check_header(columns: Iterable[str], file: str) -> dict[str, str]:
     absent = [name for name, there in found.items() if not there]
     if absent:
         raise HeaderError(
-            f"{file}, line 1: the header lacks {', '.join(absent)}; it reads {','.join(columns)[:60]!r}. "
+            f"{file}, line 1: the header lacks {', '.join(absent)}. "
             f"Expected YEAR,{','.join(MONTHS)}, separated by commas"
         )
     twice = [name for name, there in found.items() if len(there) > 1]
@@ -122,10 +122,7 @@ def _numbered_rows(text_frame: pl.DataFrame, file: str) -> pl.DataFrame:
         )
     odd = rows.filter(~pl.col("YEAR").fill_null("").str.contains(r"^[1-9]\d{3}$"))
     if not odd.is_empty():
-        line, text = odd.select("line", "YEAR").row(0)
-        raise YearError(
-            f"{file}, line {line}, column YEAR: {text or ''!r} is not a year of four digits; correct the line"
-        )
+        raise YearError(f"{file}, line {odd['line'][0]}, column YEAR: not a year of four digits; correct the line")
     return rows.with_columns(year=pl.col("YEAR").cast(pl.Int32)).drop("YEAR")
 
 
@@ -135,9 +132,10 @@ def _check_encoding(text_frame: pl.DataFrame, file: str) -> None:
     if any("\ufffd" in column or "\0" in column for column in text_frame.columns):
         raise UnreadableFileError(f"{file}, line 1: {remedy}")
     for line, row in enumerate(text_frame.iter_rows(), start=2):
-        for column, cell in zip(text_frame.columns, row, strict=True):
+        for number, (column, cell) in enumerate(zip(text_frame.columns, row, strict=True), start=1):
             if isinstance(cell, str) and "\ufffd" in cell:
-                raise UnreadableFileError(f"{file}, line {line}, column {column}: {cell!r}: {remedy}")
+                name = column if column in ("YEAR", *MONTHS) else number
+                raise UnreadableFileError(f"{file}, line {line}, column {name}: {remedy}")
 
 
 def _check_years(rows: pl.DataFrame, file: str) -> None:
@@ -146,11 +144,11 @@ def _check_years(rows: pl.DataFrame, file: str) -> None:
     for line, year in rows.select("line", "year").iter_rows():
         if year in seen:
             raise YearError(
-                f"{file}, lines {seen[year]} and {line}, column YEAR: the year {year} appears twice; keep one of them"
+                f"{file}, lines {seen[year]} and {line}, column YEAR: the same year appears twice; keep one of them"
             )
         if year < latest:
             raise YearError(
-                f"{file}, line {line}, column YEAR: {year} comes after {latest} (line {seen[latest]}); "
+                f"{file}, line {line}, column YEAR: an earlier year than that of line {seen[latest]}; "
                 "sort the lines by year or correct the year"
             )
         seen[year] = line
@@ -176,7 +174,7 @@ def _check_cells(cells: pl.DataFrame, file: str) -> None:
     if bad.is_empty():
         return
     line, month, text = bad.select("line", "month", "text").row(0)
-    what = f"{text!r} is not a number" if text else "the cell is empty"
+    what = "not a number" if text else "the cell is empty"
     more = f" ({bad.height - 1} more such cells)" if bad.height > 1 else ""
     raise CellError(
         f"{file}, line {line}, column {month}: {what}{more}; "

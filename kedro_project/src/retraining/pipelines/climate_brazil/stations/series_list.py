@@ -49,12 +49,12 @@ def read_series(address: str) -> Entries:
         ) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise SeriesListError(f"{address}, line {line}: not UTF-8; save the file as UTF-8") from error
+        raise SeriesListError(f"{address}, line {line}: not UTF-8; save the file as UTF-8") from None
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = tuple(cell.strip() for cell in next(rows, []))
         if header != COLUMNS:
-            raise SeriesListError(f"{address}, line 1: the header must be {','.join(COLUMNS)}, not {','.join(header)}")
+            raise SeriesListError(f"{address}, line 1: the header must be {','.join(COLUMNS)}")
         return _entries(address, rows)
     except csv.Error as error:
         raise SeriesListError(f"{address}, line {rows.line_num}: not CSV ({error})") from error
@@ -69,18 +69,16 @@ def _entries(address: str, rows: Any) -> Entries:
         if not any(cells):
             continue
         if len(cells) != len(COLUMNS) or not all(cells):
-            raise SeriesListError(f"{place}: write {','.join(COLUMNS)}, each of them; this line is {','.join(row)!r}")
+            raise SeriesListError(f"{place}: write {','.join(COLUMNS)}, each of them")
         series, label, file = cells
         if not _ID.fullmatch(series):
-            raise SeriesListError(
-                f"{place}: the id {series!r} names files; write it with letters, digits, '_', '-' and '.' alone"
-            )
+            raise SeriesListError(f"{place}: the id names files; write it with letters, digits, '_', '-' and '.' alone")
         if len(series.encode()) > LONGEST_ID:
             raise SeriesListError(f"{place}: an id names files; write it with at most {LONGEST_ID} bytes")
         same = unicodedata.normalize("NFKC", series).casefold()
         if same in lines:
             # Where case means nothing, the two would share their files.
-            raise SeriesListError(f"{place}: the id {series!r} stands in line {lines[same]} already; choose another")
+            raise SeriesListError(f"{place}: the id stands in line {lines[same]} already; choose another")
         lines[same] = rows.line_num
         entries[series] = {"label": label, "file": file}
     if not entries:

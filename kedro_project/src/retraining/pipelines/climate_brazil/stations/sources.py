@@ -185,6 +185,8 @@ def _reason(error: Exception) -> str:
     # fsspec reports every HTTP failure as "file not found"; the cause below it says whether the server is down.
     while isinstance(error.__cause__, Exception) and not isinstance(error, BadInputError):
         error = error.__cause__
+    if isinstance(error, pl.exceptions.PolarsError):
+        return "not CSV"  # what polars says of it quotes the file
     return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,13 +56,21 @@ class LineStream:
         for file in self.files:
             packed = compr[infer_compression(file.name)]
             with file.source.open() as stored, packed(stored, mode="rb") if packed else stored as opened:
-                for block in _whole_lines(opened):
+                for block in _unpacked(_whole_lines(opened), file.name):
                     lines = block.decode("utf-8", "replace").split("\n")
                     if not lines[-1]:
                         lines.pop()
                     numbers = pl.int_range(number, number + len(lines), eager=True).alias("line_number")
                     yield pl.DataFrame([numbers, pl.Series("line", lines, pl.String)])
                     number += len(lines)
+
+
+def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    try:
+        yield from blocks
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        # What the library says of it may quote the file.
+        raise BadStreamError(f"{name}: it cannot be unpacked, or not to its end; fetch it again") from None
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
