@@ -134,3 +134,10 @@ def test_what_the_build_sees_holds_no_secret_and_no_data():
     seen = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert seen == {"dags", "docker", "kedro_project", "operations", "plugins"}
     assert {"kedro_project/conf/local/*", "kedro_project/data/01_raw/*"} <= set(ignored)
+
+
+def test_whatever_runs_tasks_has_the_operator_s_list_of_sources():
+    """Empty in `.env.example`: what is allowed besides is a person's decision."""
+    for name in ("airflow-scheduler", "airflow-worker", "kedro"):
+        assert SERVICES[name]["environment"]["ALLOWED_SOURCES"] == "${ALLOWED_SOURCES:-}"
+    assert "\nALLOWED_SOURCES=\n" in (ROOT / ".env.example").read_text()

@@ -77,4 +77,5 @@ def test_tasks_run_with_the_settings_of_the_compose_stack():
         ):
             assert value == compose[name], name
     ours = {name for name in compose if name.startswith(("MLFLOW_", "RETRAINING_"))}
-    assert ours <= {one["name"] for one in VALUES["env"]}
+    assert ours | {"ALLOWED_SOURCES"} <= {one["name"] for one in VALUES["env"]}
+    assert "ALLOWED_SOURCES" in {one["name"] for one in container["env"]}

@@ -161,4 +161,6 @@ def _plain(spec: dict[str, Any]) -> dict[str, Any]:
     kind = spec.get("type")
     if "string" in ([kind] if isinstance(kind, str) else kind or ()) and not {"enum", "pattern"} & spec.keys():
         return {**spec, "pattern": PLAIN}
+    if isinstance(items := spec.get("items"), Mapping):
+        return {**spec, "items": _plain(dict(items))}
     return spec

@@ -11,6 +11,7 @@ from pydantic import Field
 from tests.deployment import ROOT
 from tracked_kedro.kedro_side.parameters import FirstOfMonth, Parameters
 from tracked_kedro.promotion.rules import Promotion
+from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.rendering.blocks import read_blocks
 from tracked_kedro.rendering.completion import completed
 from tracked_kedro.rendering.form_words import form_words
@@ -136,7 +137,8 @@ class TestParametersOfEveryDag:
     )
     def test_or_where_the_block_has_it(self, own: dict[str, Any], target: str):
         block = complete(own, None, {"use_mlflow": True, "window": {"end": None}})
-        assert block["params"]["cutoff"] == {**DEFAULT["params"]["cutoff"], **own.get("params", {}).get("cutoff", {})}
+        said = {**DEFAULT["params"]["cutoff"], **own.get("params", {}).get("cutoff", {})}
+        assert block["params"]["cutoff"] == {**said, "pattern": PLAIN}
         assert (block["kedro_parameters"]["cutoff"], block["make"]) == (target, {"CUTOFF": "cutoff"})
 
     def test_a_block_drops_one_with_null(self):

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tracked_kedro.cli.settings import _sources
 from tracked_kedro.kedro_side import locations
 from tracked_kedro.kedro_side.config_loader import ConfigLoader, NotLiteralError
 from tracked_kedro.kedro_side.plain_values import PLAIN, fault
@@ -467,3 +468,19 @@ def test_a_run_s_folder_stays_among_those_of_the_runs(key: str, var: Path) -> No
     with pytest.raises(ValueError, match="run_key"):
         locations.run_folder("rents", key)
     assert json.dumps(locations.run_folder("rents", "manual__2024-01-01")) == f'"{var}/data/rents/manual__2024-01-01"'
+
+
+# --- commands ----------------------------------------------------------------------------------------------------
+
+
+def test_a_command_may_read_what_it_names_and_a_run_from_elsewhere_may_not(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = {"make": {"RENTS": {"parameter": "rents", "path": True}, "CUTOFF": "cutoff"}}
+    assert _sources(block) == ["rents"]
+    with pytest.raises(SourceRefusedError):
+        source(str(project / "theirs" / "rents.csv"))
+    allow([str(project / "theirs")])
+    assert content(source(str(project / "theirs" / "rents.csv"))) == CANARY
+    with pytest.raises(SourceRefusedError):
+        source("/etc/passwd")
