@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from tracked_kedro.kedro_side.discovery import parameters_model
 from tracked_kedro.kedro_side.parameters import ParameterError, Parameters
+from tracked_kedro.kedro_side.redaction import without_secrets
 from tracked_kedro.names import APPROVAL, PIPELINE, RUN_KEY, SHARD, USE_MLFLOW
 
 #: What a task hands over beside the parameters proper: its pipeline, whose data it reads, its share of the work, and
@@ -61,7 +62,7 @@ def _problem(block: str, model: type[BaseModel], detail: ErrorDetails) -> str:
             # A number is a place in a list; the model of its items is what the field holds.
             allowed = allowed if isinstance(part, int) else _model_of(allowed.model_fields[part].annotation)
         return f"{key}: unknown key; allowed here: {', '.join(sorted(allowed.model_fields))}"
-    return f"{key} = {detail['input']!r}: {detail['msg'].removeprefix('Value error, ')}"
+    return without_secrets(f"{key} = {detail['input']!r}: {detail['msg'].removeprefix('Value error, ')}")
 
 
 def _model_of(annotation: Any) -> type[BaseModel]:
