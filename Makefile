@@ -117,6 +117,10 @@ secrets: ## Write strong random secrets once, as files only you can read
 up: ## Build and start the whole stack, wait until it is healthy, print the addresses
 	@$(PYTHON) -m operations.compose.up
 
+.PHONY: pin-images
+pin-images: ## Write each upstream image's digest beside its tag, where its registry answers
+	@$(PYTHON) -m operations.compose.pin
+
 .PHONY: down
 down: ## Stop the stack; its data stays
 	@docker compose --profile "*" down --remove-orphans

@@ -66,6 +66,15 @@ def inside(service: str, *command: str) -> str:
     return _checked(*compose("exec", "-T", service, *command))
 
 
+def digest(image: str) -> str | None:
+    """What an image's tag stands for in its registry now, `sha256:…`; the image is pulled. None without an answer."""
+    if _quiet("docker", "pull", "--quiet", image).returncode:
+        return None
+    name = image.rpartition(":")[0].removeprefix("docker.io/")
+    listed = json.loads(_checked("docker", "image", "inspect", "--format", "{{json .RepoDigests}}", image))
+    return next((one.rpartition("@")[2] for one in listed if one.startswith(f"{name}@")), None)
+
+
 def _checked(*command: str) -> str:
     done = _quiet(*command)
     if done.returncode:

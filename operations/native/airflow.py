@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from operations.native import secret_settings
 from operations.native.errors import StackError
 from operations.native.health import airflow_is_ready
 from operations.native.mlflow_server import Mlflow
@@ -54,40 +55,62 @@ class Airflow:
         """The command of each service; the API server first, for the others report to it what they leave undone."""
         return {name: [*_AIRFLOW, name, *options] for name, options in SERVICES.items()}
 
-    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """What the services need, secrets included: tasks inherit MLflow's and the data store's, no others' keys."""
+    def environment(self, inherited: Mapping[str, str], process: str = "scheduler") -> dict[str, str]:
+        """What a process needs, with the names of the files of the secrets that it uses.
+
+        Args:
+            process: one of `secret_settings.USES`. What the scheduler has serves every command of Airflow's.
+        """
+        return {
+            **self._without_secrets(inherited),
+            **secret_settings.used_by(process, self._secret_settings()),
+        }
+
+    def _without_secrets(self, inherited: Mapping[str, str]) -> dict[str, str]:
         return {
             **inherited,
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__API__BASE_URL": self.address,
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API__SECRET_KEY": self.secrets.airflow_api,
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets.airflow_jwt,
             "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.address}/execution/",
             **self._executor(inherited),
-            "AIRFLOW__CORE__FERNET_KEY": self.secrets.airflow_fernet,
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.postgres.url(DATABASE),
             "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
             "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": f"s3://{self.data.bucket}/task-logs",
-            # No connection by name: the data key is in the environment, where boto3 looks for it.
+            # No connection by name: the environment names the file with the data key, where boto3 looks for it.
             "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "",
             "KEDRO_ENV": "prod",
             "RETRAINING_DATA": f"s3://{self.data.bucket}/runs",
-            **self.data.client_environment(),
-            **self.mlflow.client_environment(),
+            **self.data.client_settings(),
+            "MLFLOW_TRACKING_URI": self.mlflow.address,
         }
+
+    def _secret_settings(self) -> dict[str, dict[str, str]]:
+        """By secret, what leads to it; writes the files."""
+        texts = {
+            "airflow_database": self.postgres.url(DATABASE),
+            "airflow_fernet": self.secrets.airflow_fernet,
+            "airflow_jwt": self.secrets.airflow_jwt,
+            "airflow_api": self.secrets.airflow_api,
+            "data_store": self.data.credentials(),
+            **({"redis": self.redis.url()} if self.redis else {}),
+        }
+        # MLflow's client knows no file but one in the home folder, which is a person's.
+        client = self.mlflow.client_environment()
+        signing = {"MODEL_SIGNING_KEY_FILE": client.pop("MODEL_SIGNING_KEY_FILE")}
+        mlflow = {"mlflow_admin": client, "model_signing": signing}
+        return secret_settings.write(self.home.parent / "airflow-secrets", texts) | mlflow
 
     def _executor(self, inherited: Mapping[str, str]) -> dict[str, str]:
         if self.redis is None:
             # One thread a task, so as many tasks as cores.
             slots = inherited.get("AIRFLOW__CORE__PARALLELISM") or str(max(2, os.cpu_count() or 2))
             return {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor", "AIRFLOW__CORE__PARALLELISM": slots}
-        return {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW__CELERY__BROKER_URL": self.redis.url()}
+        return {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
 
-    def worker(self, name: str, environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    def worker(self, name: str, inherited: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
         """Command and environment of a Celery worker that shares no folder with the others, as on another machine."""
         command = [*_AIRFLOW, "celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", "1"]
         own = self.home.parent / name
@@ -95,7 +118,7 @@ class Airflow:
         places = {"AIRFLOW_HOME": str(own / "airflow"), "RETRAINING_VAR": str(own), "RETRAINING_WORKER": name}
         # That it is ready is read from its log, which would not say so at a higher level.
         logging = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
-        return [*command, "--skip-serve-logs"], {**environment, **places, **logging}
+        return [*command, "--skip-serve-logs"], {**self.environment(inherited, "worker"), **places, **logging}
 
     def prepare(self, environment: Mapping[str, str], log: Path) -> None:
         """Make or upgrade its tables, and its user where there is none; may be repeated.

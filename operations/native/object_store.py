@@ -53,9 +53,15 @@ class ObjectStore:
 
     def client_environment(self) -> dict[str, str]:
         """What a client needs to reach it; the names are those that boto3 and s3fs know."""
+        return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret, **self.client_settings()}
+
+    def credentials(self) -> str:
+        """The key as AWS's clients read it from a file."""
+        return f"[default]\naws_access_key_id = {self.key}\naws_secret_access_key = {self.secret}\n"
+
+    def client_settings(self) -> dict[str, str]:
+        """What a client needs beside the key."""
         return {
-            "AWS_ACCESS_KEY_ID": self.key,
-            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL_S3": self.address,
             # rclone sends no checksum with a part of a file, which boto3 would ask for.

@@ -115,12 +115,15 @@ def started_stack(
         airflow.prepare(settings, kept.logs / "airflow-prepare.log")
         running = [tracking]
         if redis:
-            running.append(_launch(parts, {"redis": redis.command()}, _without_secrets_of_others(), kept.logs))
+            running.append(
+                _launch(parts, {"redis": redis.command()}, {"redis": _without_secrets_of_others()}, kept.logs)
+            )
             _wait(running[-1], "redis", redis.answers)
-        services = _launch(parts, airflow.commands(), settings, kept.logs)
+        own = {name: airflow.environment(environment, name) for name in airflow.commands()}
+        services = _launch(parts, airflow.commands(), own, kept.logs)
         for name in (f"worker-{number + 1}" for number in range(workers)):
-            command, own = airflow.worker(name, settings)
-            running.append(_launch(parts, {name: command}, own, kept.logs))
+            command, known = airflow.worker(name, environment)
+            running.append(_launch(parts, {name: command}, {name: known}, kept.logs))
             _wait(running[-1], name, partial(_is_ready, running[-1].log_file(name)))
         _wait(tracking, "mlflow", kept.mlflow.answers)
         _wait(services, "Airflow services", airflow.answers)
@@ -136,15 +139,15 @@ def _open_stores(parts: contextlib.ExitStack, folder: Path, mlflow_port: int) ->
     data = ObjectStore(folder / "data", "data", known.data_key, known.data_secret)
     mlflow = Mlflow(folder / "mlflow", known, postgres, artifacts, mlflow_port)
     inherited = _without_secrets_of_others()
-    database = _launch(parts, {"postgres": postgres.command()}, inherited, logs)
+    database = _launch(parts, {"postgres": postgres.command()}, {"postgres": inherited}, logs)
     for name, store in {"artifacts": artifacts, "data": data}.items():
-        server = _launch(parts, {name: store.command()}, {**inherited, **store.environment()}, logs)
+        server = _launch(parts, {name: store.command()}, {name: {**inherited, **store.environment()}}, logs)
         _wait(server, name, store.answers)
         store.create_bucket()
     _wait(database, "postgres", postgres.answers)
     for name in ("mlflow", DATABASE):
         postgres.create(name)
-    tracking = _launch(parts, {"mlflow": mlflow.command()}, {**inherited, **mlflow.environment()}, logs)
+    tracking = _launch(parts, {"mlflow": mlflow.command()}, {"mlflow": {**inherited, **mlflow.environment()}}, logs)
     return Stores(known, postgres, artifacts, data, mlflow, logs), tracking
 
 
@@ -155,11 +158,14 @@ def _without_secrets_of_others() -> dict[str, str]:
 
 
 def _launch(
-    parts: contextlib.ExitStack, commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], logs: Path
+    parts: contextlib.ExitStack,
+    commands: Mapping[str, Sequence[str]],
+    environments: Mapping[str, Mapping[str, str]],
+    logs: Path,
 ) -> Supervisor:
-    """Start servers that know the same environment, to be stopped with the stack."""
+    """Start servers, each with an environment of its own, to be stopped with the stack."""
     with signals_as_they_were():
-        servers = parts.enter_context(Supervisor(commands, environment, logs))
+        servers = parts.enter_context(Supervisor(commands, environments, logs))
     if servers.stopping:
         # Ctrl-C while the supervisor held the signals: it has only noted it.
         signal.raise_signal(signal.SIGINT)

@@ -22,10 +22,12 @@ class Supervisor:
     From entering to leaving, Ctrl-C, SIGTERM and a closed terminal only set `stopping`; leaving stops every session.
     """
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self, commands: Mapping[str, Sequence[str]], environments: Mapping[str, Mapping[str, str]], logs: Path
+    ) -> None:
         self.stopping = False
         self.logs = logs
-        self._commands, self._environment = commands, environment
+        self._commands, self._environments = commands, environments
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Supervisor:
@@ -37,7 +39,7 @@ class Supervisor:
                 with self.log_file(name).open("wb") as log:
                     self._processes[name] = subprocess.Popen(
                         command,
-                        env=self._environment,
+                        env=self._environments[name],
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=subprocess.STDOUT,

@@ -48,7 +48,7 @@ def _serve() -> int:
     }
     click.echo("Starting Airflow and MLflow ...")
     environment = {MLFLOW_UI: mlflow, **os.environ, **_airflow_settings(airflow)}
-    with Supervisor(commands, environment, var_folder() / "logs") as servers:
+    with Supervisor(commands, dict.fromkeys(commands, environment), var_folder() / "logs") as servers:
         ready = {"Airflow": lambda: airflow_is_ready(airflow), "MLflow": lambda: bool(body(f"{mlflow}/health"))}
         problem = _wait(servers, ready)
         if problem is None and not servers.stopping:

@@ -46,6 +46,8 @@ def deployment():
             place.mkdir()
             made = Deployment.copied(place, PERSON, environment)
             made.took.update(took)
+            if took:
+                standins.unpin(place)
             try:
                 yield made
             finally:

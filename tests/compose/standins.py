@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,12 @@ def build(environment: dict[str, str], workspace: Path) -> None:
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(one, UPSTREAM, UPSTREAM.values()))
+
+
+def unpin(folder: Path) -> None:
+    """Take digests from the files of a deployment: a stand-in has the tag of an image, never its digest."""
+    for file in (folder / "docker-compose.yaml", *(folder / "docker").glob("*Dockerfile")):
+        file.write_text(re.sub("@sha256:[0-9a-f]{64}", "", file.read_text()))
 
 
 def _base(environment: dict[str, str], workspace: Path) -> None:

@@ -24,9 +24,20 @@ def test_a_service_cannot_become_root_and_its_logs_and_memory_have_an_end(name):
     assert service["user"].endswith("}:0")
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["cap_drop"] == ["ALL"]
+    assert service["pids_limit"]
     assert service["mem_limit"]
     assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
     assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+
+
+@EVERY
+def test_a_service_writes_into_its_volumes_and_memory_alone(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    places = [one.partition(":")[0] for one in service["tmpfs"]]
+    places += [volume.split(":")[-1 if volume.startswith("/") else 1] for volume in service.get("volumes", [])]
+    assert "/tmp" in places
+    assert all(re.search(r"size=\d+[mg]$", one) for one in service["tmpfs"])
 
 
 @EVERY
@@ -83,22 +94,6 @@ def test_upstream_images_are_pinned_everywhere():
         assert image == "${STORE_IMAGE}" or re.search(r":v?\d", image), image
 
 
-def test_of_what_stays_only_mlflow_holds_the_artifact_key_and_only_the_stores_their_root():
-    def holders(secret):
-        return {name for name, service in SERVICES.items() if secret in map(_source, service.get("secrets", []))}
-
-    assert holders("artifact_store_credentials") == {"create-buckets", "mlflow", "backup"}
-    assert holders("object_store_root_password") == {"create-buckets", "minio", "rustfs"}
-    assert holders("postgres_password") == {"postgres"}
-    assert holders("mlflow_admin_password") == {"mlflow", "airflow-init", "backup"}
-    assert holders("airflow_admin_password") == {"airflow-init"}
-    assert holders("backup_signing_key") == {"backup"}
-
-
-def _source(secret):
-    return secret["source"] if isinstance(secret, dict) else secret
-
-
 def test_every_secret_is_made_and_every_volume_has_a_name():
     from operations.compose.secrets import FILES
 
@@ -107,7 +102,7 @@ def test_every_secret_is_made_and_every_volume_has_a_name():
         volume.partition(":")[0]
         for service in SERVICES.values()
         for volume in service.get("volumes", [])
-        if not volume.startswith((".", "$"))
+        if not volume.startswith((".", "$", "/"))
     }
     assert named == set(COMPOSE["volumes"])
 

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "deploy" / "helm" / "values.yaml").read_text()
 VALUES = yaml.safe_load(TEXT)
 POD = yaml.safe_load(VALUES["podTemplate"])
+# Services of the chart that get files beyond its own.
+MOUNTING = ("apiServer", "triggerer")
 
 
 class Answer:
@@ -43,15 +45,16 @@ def test_a_task_is_no_root_and_has_a_limit():
 def test_every_mount_has_its_volume():
     (container,) = POD["spec"]["containers"]
     assert {mount["name"] for mount in container["volumeMounts"]} == {one["name"] for one in POD["spec"]["volumes"]}
-    assert {mount["name"] for mount in VALUES["volumeMounts"]} == {one["name"] for one in VALUES["volumes"]}
+    for service in MOUNTING:
+        own = VALUES[service]
+        assert {mount["name"] for mount in own["extraVolumeMounts"]} == {one["name"] for one in own["extraVolumes"]}
 
 
-@pytest.mark.parametrize("kind", ["volumes", "volumeMounts", "env"])
-def test_what_the_chart_passes_on_is_what_kubernetes_knows(kind):
-    spec = {"containers": [{"name": "any"}]}
-    place = spec if kind == "volumes" else spec["containers"][0]
-    place[kind] = VALUES[kind]
-    assert list(problems({"spec": spec})) == []
+@pytest.mark.parametrize("service", MOUNTING)
+def test_what_the_chart_passes_on_is_what_kubernetes_knows(service):
+    own = VALUES[service]
+    container = {"name": "any", "volumeMounts": own["extraVolumeMounts"], "env": VALUES["env"]}
+    assert list(problems({"spec": {"containers": [container], "volumes": own["extraVolumes"]}})) == []
 
 
 def test_no_secret_and_no_floating_version():
@@ -64,7 +67,7 @@ def test_no_secret_and_no_floating_version():
 
 def test_tasks_run_with_the_settings_of_the_compose_stack():
     (container,) = POD["spec"]["containers"]
-    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["x-retraining"]["environment"]
+    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["x-airflow"]["environment"]
     defaults = dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", (ROOT / "defaults.env").read_text(), re.MULTILINE))
     for one in container["env"] + VALUES["env"]:
         name, value = one["name"], one["value"]

@@ -34,7 +34,8 @@ def test_a_signal_is_noted_and_workers_deaf_to_it_end_with_their_server(tmp_path
     monkeypatch.setattr("operations.native.supervisor.GRACE", 0.5)
     # Other tests of this session may keep servers of their own.
     before = set(psutil.Process().children(recursive=True))
-    with Supervisor({"first": python(STUBBORN), "second": python(STUBBORN)}, dict(os.environ), tmp_path) as servers:
+    commands = {"first": python(STUBBORN), "second": python(STUBBORN)}
+    with Supervisor(commands, dict.fromkeys(commands, os.environ), tmp_path) as servers:
         while not all(servers.log_file(name).read_text().count("up") == 2 for name in ("first", "second")):
             assert servers.ended() is None
             time.sleep(0.05)
@@ -50,7 +51,7 @@ def test_a_command_that_cannot_start_leaves_nothing_behind(tmp_path, handlers, o
     programs = {"good": python("import time; time.sleep(60)"), "bad": ["/no/such/program"]}
     commands = {name: programs[name] for name in order}
     before = {process.pid for process in psutil.Process().children()}
-    with pytest.raises(FileNotFoundError), Supervisor(commands, dict(os.environ), tmp_path):
+    with pytest.raises(FileNotFoundError), Supervisor(commands, dict.fromkeys(commands, os.environ), tmp_path):
         pass
     assert {process.pid for process in psutil.Process().children()} <= before
 
@@ -66,5 +67,5 @@ class Interrupting(dict[str, list[str]]):
 def test_ctrl_c_while_servers_are_started_is_not_lost(tmp_path):
     commands = Interrupting(sleeper=["/bin/sleep", "60"])
     with pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as parts:
-        _launch(parts, commands, {}, tmp_path / "logs")
+        _launch(parts, commands, {"sleeper": {}}, tmp_path / "logs")
     assert (tmp_path / "logs" / "sleeper.log").exists()

@@ -1,7 +1,10 @@
 #!/bin/bash
 # The upstream entry script in short: a cluster where there is none, its first scripts, then the server.
 set -euo pipefail
-getent passwd "$(id -u)" > /dev/null || echo "someone:x:$(id -u):0::/:/bin/false" >> /etc/passwd
+if ! getent passwd "$(id -u)" > /dev/null; then
+    export LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/etc/group
+    echo "someone:x:$(id -u):0::/:/bin/false" > "$NSS_WRAPPER_PASSWD"
+fi
 export POSTGRES_USER=${POSTGRES_USER:-postgres}
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     mkdir -p "$PGDATA" && chmod 0700 "$PGDATA"
