@@ -57,6 +57,22 @@ def states() -> list[dict[str, Any]]:
     return [json.loads(line) for line in _checked(*compose("ps", "--all", "--format", "json")).splitlines()]
 
 
+def join_networks(service: str) -> None:
+    """Connect a running service to those of its networks in the compose file that it is not in; no restart.
+
+    Raises:
+        SystemExit: the engine refuses.
+    """
+    described = json.loads(_checked(*compose("config", "--format", "json")))
+    container = _checked(*compose("ps", "--quiet", service)).strip()
+    there = json.loads(_checked("docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", container))
+    for network, settings in described["services"][service]["networks"].items():
+        name = described["networks"][network]["name"]
+        if name not in there:
+            aliases = [f"--alias={alias}" for alias in [service, *(settings or {}).get("aliases", [])]]
+            _checked("docker", "network", "connect", *aliases, name, container)
+
+
 def inside(service: str, *command: str) -> str:
     """Output of a command in a running service.
 

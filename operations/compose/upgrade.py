@@ -26,6 +26,7 @@ def main() -> None:
     before, after = _commit_that_runs(), up.commit()
     print(f"From commit {before[:12]} to {after[:12]}", flush=True)
     rows = _rows()
+    _join_networks("postgres", engine.variables()["OBJECT_STORE"])
     file = backup_file("before-upgrade")
     backup_compose.backup(file)  # by the image that still runs: the code of its commit reads it again
     up.build()
@@ -49,6 +50,13 @@ def way_back(commit: str, file: Path) -> str:
         f"    make down\n    git checkout {commit.removesuffix('-dirty')}\n"
         f"    make restore FILE={file} FORCE=1 STACK=compose\n    make up"
     )
+
+
+def _join_networks(*stores: str) -> None:
+    """Let running stores be reached by the names that this folder's file has for them, whose networks may be newer."""
+    _compose("create", "--no-recreate", backup_compose.SERVICE)  # makes the networks, and changes nothing that runs
+    for store in stores:
+        engine.join_networks(store)
 
 
 def _commit_that_runs() -> str:

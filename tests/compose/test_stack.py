@@ -99,6 +99,8 @@ def test_no_service_is_root_or_may_become_it(deployment):
         assert state["Config"]["User"] == f"{deployment.user}:0", _service(state)
         assert state["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"], _service(state)
         assert state["HostConfig"]["Memory"] > 0, _service(state)
+        assert state["HostConfig"]["PidsLimit"] > 0, _service(state)
+        assert state["HostConfig"]["ReadonlyRootfs"], _service(state)
         bound = [port["HostIp"] for ports in (state["HostConfig"]["PortBindings"] or {}).values() for port in ports]
         assert set(bound) <= {"127.0.0.1"}, _service(state)
 
@@ -149,6 +151,15 @@ def test_the_champion_answers_over_http(deployment, mlflow):
     said = call("POST", f"{SERVING}/invocations", {"inputs": [{"series": "rio", "n_ahead": 12}]})
     assert [row["series"] for row in said["predictions"]] == ["rio"] * 12
     assert all(row["q10"] < row["mean"] < row["q90"] for row in said["predictions"])
+    reach = (
+        "import socket\n"
+        "doors = {'mlflow': 5000, 'postgres': 5432, 'object-store': 9000, 'airflow-apiserver': 8080}\n"
+        "for name, port in doors.items():\n"
+        "    try: socket.create_connection((name, port), 5).close()\n"
+        "    except OSError: pass\n"
+        "    else: print(name)\n"
+    )
+    assert deployment.compose("exec", "-T", "serving", "python", "-c", reach).split() == ["mlflow"]
     deployment.compose("--profile", "serving", "rm", "--stop", "--force", "serving")
 
 
