@@ -55,6 +55,7 @@ def way_back(commit: str, file: Path) -> str:
 def _join_networks(*stores: str) -> None:
     """Let running stores be reached by the names that this folder's file has for them, whose networks may be newer."""
     _compose("create", "--no-recreate", backup_compose.SERVICE)  # makes the networks, and changes nothing that runs
+    _compose("rm", "--force", backup_compose.SERVICE)
     for store in stores:
         engine.join_networks(store)
 
