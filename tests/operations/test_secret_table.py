@@ -41,6 +41,7 @@ NATIVE = {
     "airflow_fernet": "airflow_fernet_key",
     "redis": "redis_password",
     "backup_signing": "backup_signing_key",
+    "model_signing": "model_signing_key",
 }
 # What the chart gives to each of Airflow's services by itself, and where our values name the Kubernetes secret.
 BY_THE_CHART = {
@@ -49,8 +50,14 @@ BY_THE_CHART = {
     "airflow_api_secret_key": CHART["apiSecretKeySecretName"],
     "airflow_jwt_secret": CHART["jwtSecretName"],
 }
+# Clients look at these when they are asked to do something with them, not when they start.
+FILES_OF_CLIENTS = {"data_store_credentials", "model_signing_key"}
 CHART_SERVICES = ("apiServer", "scheduler", "dagProcessor", "triggerer")
-MOUNTED = {"retraining-data-store": "data_store_credentials", "retraining-mlflow": "mlflow_client_credentials"}
+MOUNTED = {
+    "retraining-data-store": "data_store_credentials",
+    "retraining-mlflow": "mlflow_client_credentials",
+    "retraining-signing": "model_signing_key",
+}
 
 
 def table(first_heading: str) -> dict[str, list[set[str]]]:
@@ -85,7 +92,7 @@ def test_a_container_names_no_secret_that_it_does_not_hold(name):
     service = SERVICES[name]
     held = set(map(named, service.get("secrets", [])))
     told = [service.get("environment", {}), service.get("command"), service["healthcheck"].get("test")]
-    assert set(re.findall(r"/run/secrets/([a-z_]+)", str(told))) - {"data_store_credentials"} <= held
+    assert set(re.findall(r"/run/secrets/([a-z_]+)", str(told))) - FILES_OF_CLIENTS <= held
     settings = {one for one in service.get("environment", {}) if one.endswith("_CMD")}
     if not name.startswith("airflow-"):
         assert not settings
@@ -96,7 +103,11 @@ def test_a_task_in_a_worker_and_a_manual_run_know_no_key_of_airflows():
         held = set(map(named, SERVICES[name]["secrets"]))
         assert not {secret for secret in held if secret.startswith("airflow_")}, name
         assert "database" not in SERVICES[name]["networks"]
-    assert set(map(named, SERVICES["serving"]["secrets"])) == {"mlflow_client_credentials"}
+    assert set(map(named, SERVICES["serving"]["secrets"])) == {
+        "mlflow_client_credentials",
+        "model_signing_key",
+        "serving_token",
+    }
 
 
 def test_pods_of_the_chart_hold_what_the_table_says():
