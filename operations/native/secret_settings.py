@@ -12,14 +12,15 @@ from pathlib import Path
 
 from operations.native.secrets import write_secret
 
+_OF_TASKS = ("data_store", "mlflow_admin", "model_signing")
 #: Process to the secrets it uses. LocalExecutor's tasks are forks of the scheduler: the last three are theirs. A Celery
 #: worker gets a token with each piece of work, which the scheduler has signed.
 USES: dict[str, tuple[str, ...]] = {
     "api-server": ("airflow_database", "airflow_fernet", "airflow_jwt", "airflow_api", "data_store", "mlflow_admin"),
-    "scheduler": ("airflow_database", "airflow_fernet", "airflow_jwt", "redis", "data_store", "mlflow_admin", "model_signing"),
+    "scheduler": ("airflow_database", "airflow_fernet", "airflow_jwt", "redis", *_OF_TASKS),
     "dag-processor": ("airflow_database", "airflow_fernet"),
     "triggerer": ("airflow_database", "airflow_fernet", "data_store"),
-    "worker": ("redis", "data_store", "mlflow_admin", "model_signing"),
+    "worker": ("redis", *_OF_TASKS),
 }
 # A secret and the settings that name its file.
 _COMMANDS = {
