@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from mlflow.entities import Run, RunInfo, RunStatus
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -35,6 +36,7 @@ class ChildRuns:
 
     client: MlflowClient
     parent: Run
+    _shared: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def find(self, finished: Sequence[str]) -> dict[str, Run]:
         """Children by key: the unfinished ones, and of the finished ones those with these run ids.
@@ -86,6 +88,25 @@ class ChildRuns:
         """Store the files of a folder: one request each through a tracking server."""
         # The client's own log_artifacts would ask the server for the address that `child` holds.
         get_artifact_repository(child.artifact_uri, tracking_uri=self.client.tracking_uri).log_artifacts(str(folder))
+
+    def share(self, path: str, content: bytes) -> None:
+        """Store what all children refer to with their parent, unless it is there: a request a task, one more to write.
+
+        Args:
+            path: among the parent's artifacts, in a folder; the same path always means the same content.
+            content: of the file. One that a killed task has left unfinished is written again.
+        """
+        if path in self._shared:
+            return
+        folder, name = PurePosixPath(path).parent, PurePosixPath(path).name
+        parent = get_artifact_repository(self.parent.info.artifact_uri, tracking_uri=self.client.tracking_uri)
+        sizes = {one.path: one.file_size for one in parent.list_artifacts(str(folder))}
+        if sizes.get(path) != len(content):
+            with tempfile.TemporaryDirectory() as scratch:
+                file = Path(scratch) / name
+                file.write_bytes(content)
+                parent.log_artifact(str(file), str(folder))
+        self._shared.add(path)
 
     def end(self, child: RunInfo, status: str) -> None:
         """Give a child its final status."""

@@ -19,6 +19,7 @@ from tracked_kedro.child_runs.children import FAILURE_TAG, FINGERPRINT_TAG, Chil
 from tracked_kedro.child_runs.index import ChildIndex
 from tracked_kedro.child_runs.record import ChildRecord
 from tracked_kedro.kedro_side.redaction import without_secrets
+from tracked_kedro.serving.shared_code import take_code
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
         index: folder or address in the run's data where finished child runs are noted (see `ChildIndex`).
         keys: the keys that this task is about; empty for all.
         save_model: dotted name of the function that writes a record's `model` to a new folder, as an MLflow model:
-            `save_model(model, folder)`. Needed where records have one.
+            `save_model(model, folder)`. Needed where records have one. The code that it brings along is stored once,
+            with the parent run (see `tracked_kedro.serving.shared_code`).
 
     Raises:
         ValueError: `save_model` names nothing that can be imported and called.
@@ -70,8 +72,8 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
     def save(self, data: dict[str, ChildRecord]) -> None:
         """Write each record to its own child run, and to the parent how many are done by now.
 
-        Three requests a record besides one per artifact file; for all of them together one, and one more where nothing
-        was loaded before.
+        Three requests a record besides one per artifact file; for all of them together one, one more where nothing was
+        loaded before, and one or two for the code of models.
 
         Raises:
             DatasetError: no run is active, or a record has a model and the catalog entry no `save_model`.
@@ -110,6 +112,9 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
                 (folder / path).write_bytes(content)
             if record.model is not None and self._save_model is not None:
                 self._save_model(record.model, folder / "model")
+                shared = take_code(folder / "model", children.parent.info.run_id)
+                if shared is not None:
+                    children.share(*shared)
             children.upload(child, folder)
 
     def _parent(self) -> Run | None:

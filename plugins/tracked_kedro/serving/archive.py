@@ -90,7 +90,7 @@ def pack(module: str, label: str, project: str, more: Iterable[str] = ()) -> Cod
     text = renamed(file.read_text(), name, packed)
     if not sources:
         return Code(name, text, None, sources, packed)
-    # Compressed as one: every series' model brings it along, and modules resemble each other.
+    # Compressed as one, for modules resemble each other.
     content = _zipped(_files(sources, packages, name), zipfile.ZIP_STORED)
     whole: dict[str, bytes] = {
         f"{name}/__init__.py": _UNPACKER.read_bytes() + _UNPACKING,
@@ -110,6 +110,11 @@ def _files(sources: Mapping[str, Path], packages: Collection[str], name: str) ->
     return files
 
 
+def prelude(name: str) -> str:
+    """What imports the package at the beginning of the model's file."""
+    return _PRELUDE.format(name=name, archive=CODE_FILE)
+
+
 def _with_prelude(source: str, name: str) -> str:
     lines = source.split("\n")
     # Docstring and `from __future__` have to stay first.
@@ -119,7 +124,7 @@ def _with_prelude(source: str, name: str) -> str:
         if not docstring and not (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
             break
         at = node.end_lineno or at
-    return "\n".join([*lines[:at], "", _PRELUDE.format(name=name, archive=CODE_FILE), *lines[at:]])
+    return "\n".join([*lines[:at], "", prelude(name), *lines[at:]])
 
 
 def _zipped(files: Mapping[str, bytes], compression: int) -> bytes:

@@ -180,7 +180,7 @@ def test_the_archive_holds_the_model_code_only_and_is_small(folder: Path) -> Non
     code = [file for file in files if not file.endswith("__init__.py")]
     assert code
     assert all(file.startswith("retraining/pipelines/climate_brazil/structural/") for file in code)
-    # Every child run of a fleet holds one.
+    # Every parent run and every registered version holds one.
     assert archive.stat().st_size < 45_000
 
 

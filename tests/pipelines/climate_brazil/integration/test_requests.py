@@ -95,12 +95,12 @@ def test_a_series_without_a_model_costs_at_most_eight_requests(fleet: Fleet):
     assert requests.total() == 7 <= 8
 
 
-def test_a_series_with_a_model_costs_at_most_fourteen_requests(fleet: Fleet):
+def test_a_series_with_a_model_costs_at_most_thirteen_requests(fleet: Fleet):
     requests = fleet.growth([*WITHOUT_MODEL, "model"])
     model = {path for path in requests if path.startswith("PUT model/")}
-    assert len(model) == 7
+    assert len(model) == 6
     assert {path: requests[path] for path in LIFE} == LIFE
-    assert requests.total() == 14 <= 14
+    assert requests.total() == 13 <= 13
 
 
 def test_a_task_costs_few_requests_beside_those_of_its_series(fleet: Fleet):
