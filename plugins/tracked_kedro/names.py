@@ -50,8 +50,9 @@ USE_MLFLOW = "use_mlflow"
 # A DAG parameter of this name that nobody set takes the month of the DAG run.
 CUTOFF = "cutoff"
 
-# Tag of a model version: the parent run that registered it.
+# Tag of a model version: the parent run that registered it. Of that run: the version, as `<model>/<number>`.
 PARENT_RUN_TAG = "parent_run_id"
+MODEL_VERSION_TAG = "model_version"
 # Tags of a parent run that the forecasts page shows: the unit of its numbers, and that they are made up.
 UNIT_TAG = "unit"
 SIMULATED_TAG = "simulated"

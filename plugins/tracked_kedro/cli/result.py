@@ -9,6 +9,9 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from tracked_kedro.names import MODEL_VERSION_TAG
+from tracked_kedro.promotion.datasets import PROMOTION_TAG
+
 SUMMARY = "report/summary.txt"
 
 
@@ -29,13 +32,14 @@ class Result:
             return cls(state, None, "", {})
         data = MlflowClient().get_run(run_id).data
         metrics, tags = data.metrics, data.tags
-        names = {"series": "n_series", "finished": "n_finished", "failed": "n_failed"}
-        counts = {key: int(metrics[name]) for key, name in names.items() if name in metrics}
+        counted = {"series": "n_series", "finished": "n_finished", "failed": "n_failed"}
+        counts = {key: int(metrics[name]) for key, name in counted.items() if name in metrics}
         try:
             summary = mlflow.artifacts.load_text(f"runs:/{run_id}/{SUMMARY}")
         except (MlflowException, OSError):
             summary = ""
-        version = f"{tags['model_version']}: {tags.get('promotion', 'no decision')}" if "model_version" in tags else ""
+        version = tags.get(MODEL_VERSION_TAG, "")
+        version = f"{version}: {tags.get(PROMOTION_TAG, 'no decision')}" if version else ""
         return cls(state, run_id, summary, counts, version)
 
     def text(self, log_file: Path) -> str:

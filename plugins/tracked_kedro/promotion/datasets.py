@@ -20,6 +20,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from tracked_kedro.kedro_side.run_facts import git_tags
+from tracked_kedro.names import MODEL_VERSION_TAG
 from tracked_kedro.promotion.evidence import Candidate, Evidence, Version
 from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError, parse_reference
 from tracked_kedro.serving.packaging import model_digest, write_model
@@ -28,8 +29,8 @@ from tracked_kedro.serving.signing import GoneVersionError, TrustedFiles, Untrus
 log = logging.getLogger(__name__)
 
 EVIDENCE_FILE = "evidence.json"
-#: Tags of the parent run that speak of the version it registered.
-VERSION_TAG, PROMOTION_TAG = "model_version", "promotion"
+#: Tag of the parent run: what became of the version that it registered.
+PROMOTION_TAG = "promotion"
 # Tags of the parent run that its version repeats, so that each can be found from the other.
 _RUN_TAGS = ("airflow.dag_id", "airflow.dag_run_id", "simulated")
 
@@ -90,7 +91,7 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
         number = registry.register(
             source, run.info.run_id, digest, {**git_tags(), **from_run, **known, **data.evidence.tags, **signature}
         )
-        mlflow.set_tags({VERSION_TAG: f"{registry.model}/{number}"})
+        mlflow.set_tags({MODEL_VERSION_TAG: f"{registry.model}/{number}"})
         return number
 
     def load(self) -> dict[str, Any]:

@@ -100,6 +100,18 @@ class Stored:
         return self._tracking.fresh.get(("runs", experiment), lambda: self._ask_runs(experiment))
 
     def _ask_runs(self, experiment: str) -> list[StoredRun]:
+        ended = self._ended(experiment)
+        holding = [run for run, holds in zip(ended, self._pool.map(self._holds_forecasts, ended), strict=True) if holds]
+        by_month: dict[str, StoredRun] = {}
+        for run in holding:
+            by_month.setdefault(run.month, run)
+        return [by_month[month] for month in sorted(by_month, reverse=True)]
+
+    def _ended(self, experiment: str) -> list[StoredRun]:
+        """Its parent runs that have ended, whatever they hold; the last one first."""
+        return self._tracking.fresh.get(("ended", experiment), lambda: self._ask_ended(experiment))
+
+    def _ask_ended(self, experiment: str) -> list[StoredRun]:
         found = self._client.get_experiment_by_name(experiment)
         if found is None:
             raise NotStoredError(f"There is no experiment {experiment!r} on the tracking server")
@@ -110,12 +122,7 @@ class Stored:
             order_by=["attributes.end_time DESC"],
         )
         readable = (self._readable(run) for run in parents if run.info.status in ("FINISHED", "FAILED"))
-        ended = [run for run in readable if run is not None]
-        holding = [run for run, holds in zip(ended, self._pool.map(self._holds_forecasts, ended), strict=True) if holds]
-        by_month: dict[str, StoredRun] = {}
-        for run in holding:
-            by_month.setdefault(run.month, run)
-        return [by_month[month] for month in sorted(by_month, reverse=True)]
+        return [run for run in readable if run is not None]
 
     def _readable(self, run: Any) -> StoredRun | None:
         """A parent run as the page wants it; None, and a line in the log once, where its tags are not as ours are."""
@@ -141,8 +148,11 @@ class Stored:
         from mlflow.exceptions import MlflowException
 
         def ask() -> Version | None:
+            model = self._model(experiment)
+            if model is None:
+                return None
             try:
-                found = self._client.get_model_version_by_alias(experiment.replace("_", "-"), alias)
+                found = self._client.get_model_version_by_alias(model, alias)
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
@@ -150,6 +160,11 @@ class Stored:
             return Version(str(found.version), found.tags.get(names.PARENT_RUN_TAG) or found.run_id)
 
         return self._tracking.fresh.get(("version", experiment, alias), ask)
+
+    def _model(self, experiment: str) -> str | None:
+        """The experiment's registered model: that of the last run which registered a version, None without one."""
+        versions = (run.tags.get(names.MODEL_VERSION_TAG) for run in self._ended(experiment))
+        return next((version.rpartition("/")[0] for version in versions if version), None)
 
     def overview(self, run: StoredRun) -> pl.DataFrame:
         """One row per series of the run."""

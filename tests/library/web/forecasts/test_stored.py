@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.web.forecasts.kept import Files
-from tracked_kedro.web.forecasts.stored import Stored, _stored
+from tracked_kedro.web.forecasts.stored import Stored, Version, _stored
 from tracked_kedro.web.tracking import Tracking
 
 
@@ -45,6 +45,23 @@ def test_a_malformed_run_hides_no_other_and_is_reported_once(store: MlflowClient
         logger.removeHandler(handler)
     assert messages == [f"Run {bad} is passed over: ValueError"]
     assert stored.experiments() == ["rents"]
+
+
+def test_the_champion_is_of_the_model_that_the_runs_registered(store: MlflowClient, experiment: str, tmp_path: Path):
+    """Whatever its name; the last run of the month, a partial one, has registered none."""
+    whole = run_of(experiment, cutoff="2019-11-01", model_version="flats of the town/1")
+    run_of(experiment, cutoff="2019-11-01")
+    store.create_registered_model("flats of the town")
+    store.create_model_version("flats of the town", source=str(tmp_path), run_id=whole)
+    store.set_registered_model_alias("flats of the town", "champion", "1")
+    stored = Stored(Tracking(), Files(tmp_path))
+    assert stored.version("rents", "champion") == Version("1", whole)
+    assert stored.version("rents", "challenger") is None
+
+
+def test_without_a_registered_version_there_is_no_champion(experiment: str, tmp_path: Path):
+    run_of(experiment, cutoff="2019-11-01")
+    assert Stored(Tracking(), Files(tmp_path)).version("rents", "champion") is None
 
 
 class Info:
