@@ -7,7 +7,8 @@ import os
 import time
 from pathlib import Path
 
-#: Locks under the deployment's folder, held while that command runs (`tracked_kedro.cli.locks` takes them).
+#: Locks under the deployment's folder, held while that command runs. `tracked_kedro.cli.locks` takes them, and has an
+#: `is_held` and a folder of its own: it cannot be imported here, before the environment is installed, nor this there.
 UI, NATIVE = "ui", "native"
 
 

@@ -12,10 +12,10 @@ import click
 from operations.backup.archive import Archive
 from operations.backup.place import Place, place_of_environment, place_of_running, place_of_stores, signing_key
 from operations.backup.transfer import backup, restore
-from operations.locations import backup_file, var_folder
+from operations.locations import backup_file, is_held, var_folder
 from operations.native.errors import StackError
 from operations.native.stack import started_stores
-from tracked_kedro.cli.locks import NATIVE, is_held, only_one
+from tracked_kedro.cli.locks import NATIVE, only_one
 
 
 def make(target: Path | None) -> None:

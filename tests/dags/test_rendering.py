@@ -55,7 +55,7 @@ def create_pipeline():
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    ("file", "text", "message"),
     [
         (
             "src/lettings/pipelines/rings/__init__.py",
@@ -76,7 +76,7 @@ def create_pipeline():
     ids=["circle", "yaml", "two catalogs"],
 )
 def test_what_cannot_even_be_read_is_told_in_one_line(
-    tmp_path: Path, environment: dict[str, str], file: str, text: str, told: str
+    tmp_path: Path, environment: dict[str, str], file: str, text: str, message: str
 ):
     project = write_project(tmp_path / "lettings")
     (project / file).parent.mkdir(exist_ok=True)
@@ -84,7 +84,7 @@ def test_what_cannot_even_be_read_is_told_in_one_line(
     done = render_dags(project, tmp_path / "dags", environment)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-    assert re.match(rf"Error: No DAG can be rendered; nothing was written\. {told}", line)
+    assert re.match(rf"Error: No DAG can be rendered; nothing was written\. {message}", line)
     assert done.stderr.strip().endswith(line)
     assert not (tmp_path / "dags").exists()
 

@@ -7,6 +7,8 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 from tracked_kedro.kedro_side.locations import var_folder
 
 RETRAIN = "retrain"
@@ -21,8 +23,6 @@ def only_one(name: str, remedy: str) -> Iterator[None]:
     Raises:
         click.ClickException: somebody else holds it; the message ends with the remedy.
     """
-    import click  # here: `is_held` also serves commands that run on the standard library alone
-
     with _file(name).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -32,7 +32,10 @@ def only_one(name: str, remedy: str) -> Iterator[None]:
 
 
 def is_held(name: str) -> bool:
-    """Whether another process holds the lock."""
+    """Whether another process holds the lock.
+
+    `operations.locations` asks the same: a doctor has to answer where this library cannot be imported yet.
+    """
     with _file(name).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

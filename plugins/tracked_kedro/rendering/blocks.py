@@ -195,13 +195,13 @@ def read_blocks(airflow: Mapping[str, Any], joined: Mapping[str, Any]) -> tuple[
             blocks[name] = Block.model_validate(joined[name])
         except ValidationError as error:
             problems += [
-                _problem(name if _says(own, detail["loc"]) else "default", name, detail) for detail in error.errors()
+                _problem(name if _defines(own, detail["loc"]) else "default", name, detail) for detail in error.errors()
             ]
     return blocks, list(dict.fromkeys(problems))
 
 
-def _says(own: Mapping[str, Any], path: tuple[int | str, ...]) -> bool:
-    """Whether a block says itself what stands at a path, or takes it from the defaults."""
+def _defines(own: Mapping[str, Any], path: tuple[int | str, ...]) -> bool:
+    """Whether a block itself defines what stands at a path, or takes it from the defaults."""
     key, *inner = path
     found: Any = own.get(str(key))
     for part in inner[:2] if key in MERGED else ():
@@ -228,8 +228,8 @@ def _problem(where: str, block: str, detail: ErrorDetails) -> str:
 def _meaning(model: type[BaseModel], key: str) -> str:
     # A model's docstring explains its attributes, one line each.
     lines = [line.strip() for line in (model.__doc__ or "").splitlines()]
-    told = [line.removeprefix(f"{key}: ").rstrip(".") for line in lines if line.startswith(f"{key}: ")]
-    return f"; name {told[0]}" if told else "; add it"
+    descriptions = [line.removeprefix(f"{key}: ").rstrip(".") for line in lines if line.startswith(f"{key}: ")]
+    return f"; name {descriptions[0]}" if descriptions else "; add it"
 
 
 def _model_at(path: tuple[int | str, ...]) -> type[BaseModel]:

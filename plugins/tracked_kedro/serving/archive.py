@@ -16,9 +16,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracked_kedro.serving.brought_along import CONTENT
 from tracked_kedro.serving.modules import module_file, needed
 from tracked_kedro.serving.renaming import leads_into, renamed
+from tracked_kedro.serving.unpacking import CONTENT
 
 LIBRARY = __name__.partition(".")[0]
 CODE_FILE = "code.zip"
@@ -38,7 +38,7 @@ if {name!r} not in sys.modules:
     sys.path.remove(archive)
 """
 _UNPACKING = b"\n\n__path__ = [folder_of(__name__, __loader__.archive)]  # type: ignore[name-defined]\n"
-_UNPACKER = Path(__file__).with_name("brought_along.py")
+_UNPACKER = Path(__file__).with_name("unpacking.py")
 # Archives of the same code are the same, whenever they are made.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 

@@ -61,12 +61,12 @@ class Scorer:
         number, app = served
         header = (VERSION_HEADER, f"{self._model}/{number}".encode())
 
-        async def tell(message: dict[str, Any]) -> None:
+        async def send_with_version(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", []), header]
             await send(message)
 
-        await app(scope, receive, tell)
+        await app(scope, receive, send_with_version)
 
     def refresh(self) -> int:
         """Serve the version that the reference names now; its number.

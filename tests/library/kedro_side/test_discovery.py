@@ -114,7 +114,7 @@ class TestOffers:
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "said", "remedy"),
+    ("text", "place", "message", "remedy"),
     [
         (STEPS.format(steps=CIRCLE), ", line 6: ", "Circular dependencies exist", "make another dataset"),
         (STEPS.format(steps=TWINS), ", line 6: ", "must have unique names", "correct it there"),
@@ -126,10 +126,12 @@ class TestOffers:
 )
 @pytest.mark.parametrize("module", ["__init__", "pipeline"])
 def test_each_is_told_with_its_place_and_the_remedy(
-    made_up: MadeUp, text: str, place: str, said: str, remedy: str, module: str
+    made_up: MadeUp, text: str, place: str, message: str, remedy: str, module: str
 ) -> None:
     made_up.add("broken", **{"text": text} if module == "__init__" else {"pipeline": text})
-    with pytest.raises(PipelineError, match=rf"^pipelines/broken/{module}\.py{place}.*{said}.*; .*{remedy}") as raised:
+    with pytest.raises(
+        PipelineError, match=rf"^pipelines/broken/{module}\.py{place}.*{message}.*; .*{remedy}"
+    ) as raised:
         pipelines_of(made_up.root)
     assert "\n" not in str(raised.value)
 

@@ -297,14 +297,14 @@ class TestKeys:
         )
 
     @pytest.mark.parametrize(
-        ("warnings", "said"),
+        ("warnings", "message"),
         [
             ({"scores": "score"}, "rents.warnings.scores: it must be one of the tasks score, split, train"),
             ({"score": "scores"}, "rents.warnings.score = 'scores': the task makes no such dataset; it makes score"),
         ],
     )
-    def test_warnings_of_a_task_or_dataset_that_is_not_there(self, found: Callable, warnings: dict, said: str):
-        assert only(found(warnings=warnings)) == f"airflow.yml: {said}"
+    def test_warnings_of_a_task_or_dataset_that_is_not_there(self, found: Callable, warnings: dict, message: str):
+        assert only(found(warnings=warnings)) == f"airflow.yml: {message}"
 
     def test_settings_of_a_tag_that_no_node_has(self, found: Callable):
         problem = only(found(chain(tags=["heavy"]), tagged={"haevy": {"retries": 1}}))

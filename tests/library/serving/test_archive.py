@@ -13,8 +13,8 @@ import pytest
 
 from tests.library.serving.conftest import write
 from tracked_kedro.serving.archive import Code, pack
-from tracked_kedro.serving.brought_along import CONTENT, folder_of
 from tracked_kedro.serving.renaming import renamed
+from tracked_kedro.serving.unpacking import CONTENT, folder_of
 
 SERVED = "made_up.pipelines.prices.served_model"
 

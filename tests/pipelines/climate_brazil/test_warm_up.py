@@ -33,5 +33,5 @@ def test_libraries_are_loaded_and_no_thread_is_started(tmp_path: Path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told == {"before": [False, False], "after": [True, True], "packages": "scipy", "threads": []}
+    printed = json.loads(done.stdout.splitlines()[-1])
+    assert printed == {"before": [False, False], "after": [True, True], "packages": "scipy", "threads": []}

@@ -55,22 +55,22 @@ def summary() -> dict[str, Any]:
 
 
 def test_a_lost_comparison_is_said_with_its_reason(scores: dict[str, Any]) -> None:
-    said = verdict(scores)
-    assert said[0] == (
+    sentences = verdict(scores)
+    assert sentences[0] == (
         "By RMSE (1.020) the model is better than global mean, but not better than item bias (1.007) and popularity "
         "(1.002)."
     )
-    assert said[1].endswith("better than item bias and global mean, but not better than popularity (0.527).")
-    assert said[3].startswith(
+    assert sentences[1].endswith("better than item bias and global mean, but not better than popularity (0.527).")
+    assert sentences[3].startswith(
         "Why: 98 % of the users have watched or rated one movie only, so that 96 % of the held-out"
     )
 
 
 def test_a_model_that_wins_everywhere_needs_no_reasons(scores: dict[str, Any]) -> None:
     scores["models"]["model"] = scored(0.7, 0.6, 0.5)
-    said = verdict(scores)
-    assert len(said) == 3
-    assert all(one.endswith("the model is better than item bias, popularity and global mean.") for one in said)
+    sentences = verdict(scores)
+    assert len(sentences) == 3
+    assert all(one.endswith("the model is better than item bias, popularity and global mean.") for one in sentences)
 
 
 def test_a_loss_without_a_plain_cause_is_not_explained_away(scores: dict[str, Any]) -> None:
