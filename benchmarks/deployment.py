@@ -55,7 +55,7 @@ class Deployment:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
             "KEDRO_PROJECT_PATH": str(self.project),
-            "KEDRO_LOGGING_CONFIG": str(self.project / "conf" / "logging_airflow.yml"),
+            "KEDRO_LOGGING_CONFIG": str(ROOT / "plugins" / "tracked_kedro" / "kedro_side" / "logging_airflow.yml"),
             "MLFLOW_TRACKING_URI": f"sqlite:///{var}/mlflow/mlflow.db",
             "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT / 'kedro_project' / 'src'}",
             **self.tracking,

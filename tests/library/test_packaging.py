@@ -12,7 +12,7 @@ import pytest
 
 from tests.deployment import ROOT
 
-DATA = {".j2", ".html", ".js", ".css"}
+DATA = {".j2", ".html", ".js", ".css", ".yml"}
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ _PATTERNS = {
     "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
     "airflow": ["airflow*", "airflow/**", "**/airflow*"],
 }
+# Small, asked for again and again, and plain values.
+_READ_ONCE = ("parameters", "airflow", "mlflow")
 
 
 class SharedKeyError(ValueError):
@@ -37,6 +40,8 @@ class ConfigLoader(OmegaConfigLoader):
     * A runtime parameter is a literal: OmegaConf would resolve `${…}` in what a form, a request or a command line says,
       and run any resolver of the project with it. Such a value is refused by the parameter's name; so is an address
       with a password or a signature, which logs and tags would show (see `plain_values`).
+    * Parameters, `airflow.yml` and `mlflow.yml` are read once: Kedro, hooks and catalog ask for them up to three
+      times a task. A loader is about one moment and one set of runtime parameters, as the session that has it.
     * Where the catalog lacks entries that blocks of `airflow.yml` ask for, they are added.
 
     Args:
@@ -59,6 +64,7 @@ class ConfigLoader(OmegaConfigLoader):
         **options: Any,
     ) -> None:
         self._more_entries = more_entries
+        self._read: dict[str, dict[str, Any]] = {}
         _refuse_what_is_not_plain(options.get("runtime_params"), "")
         super().__init__(
             conf_source,
@@ -74,6 +80,10 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             SharedKeyError: two files define one key.
         """
+        if key in _READ_ONCE and key not in self:
+            if key not in self._read:
+                self._read[key] = super().__getitem__(key)
+            return deepcopy(self._read[key])
         try:
             found = super().__getitem__(key)
         except MissingConfigException:
@@ -81,8 +91,6 @@ class ConfigLoader(OmegaConfigLoader):
             if key != "catalog":
                 raise
             found = {}
-        if key == "airflow":
-            self[key] = found  # asked for by every catalog, and the same each time
         if key != "catalog" or self._more_entries is None:
             return found
         return {**self._more_entries(self["airflow"], self.runtime_params or {}), **found}

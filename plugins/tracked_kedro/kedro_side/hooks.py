@@ -31,6 +31,7 @@ from tracked_kedro.compatibility import give_client, is_tracked
 from tracked_kedro.kedro_side import discovery
 from tracked_kedro.kedro_side.mlflow_config import MlflowConfig
 from tracked_kedro.kedro_side.parameter_check import check_parameters
+from tracked_kedro.kedro_side.project_config import config_loader
 from tracked_kedro.kedro_side.redaction import without_secrets
 from tracked_kedro.names import PIPELINE
 
@@ -250,10 +251,15 @@ def _name_experiment(context: KedroContext, names: list[str]) -> bool:
     pipeline = pipeline or given or discovery.default_pipeline(_pipelines_package())
     if pipeline is None:
         return False
-    parameters = {**(loader.runtime_params or {}), PIPELINE: pipeline}
-    named = type(loader)(
-        str(loader.conf_source), env=loader.env, runtime_params=parameters, **settings.CONFIG_LOADER_ARGS
-    )["mlflow"]
+    reader = loader
+    if pipeline != given:
+        reader = config_loader(
+            context.project_path,
+            {**(loader.runtime_params or {}), PIPELINE: pipeline},
+            environment=loader.env,
+            conf_source=str(loader.conf_source),
+        )
+    named = reader["mlflow"]
     experiment = named["tracking"]["experiment"]
     if note := (loader["airflow"].get(pipeline) or {}).get("description"):
         options = experiment.setdefault("create_experiment_kwargs", {})

@@ -18,7 +18,7 @@ from airflow.listeners import hookimpl
 
 from tracked_kedro.kedro_side import discovery
 from tracked_kedro.kedro_side.locations import project_path
-from tracked_kedro.kedro_side.sessions import quiet_kedro
+from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
 
 log = logging.getLogger(__name__)
 
@@ -50,25 +50,18 @@ def preload() -> None:
 
 
 def _import_all() -> None:
-    quiet_kedro()
+    package = bootstrapped(project_path())
     import fsspec
     import mlflow.pyfunc
     import mlflow.store.artifact.mlflow_artifacts_repo  # noqa: F401
-    from kedro.framework.project import pipelines, settings
+    from kedro.framework.project import pipelines
     from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
     from kedro.io.core import parse_dataset_definition
 
-    package = bootstrap_project(project_path()).package_name
     try:
         dict(pipelines)
         KedroSession.create(project_path=project_path(), save_on_close=False)  # imports the plugins' hooks
-        loader = settings.CONFIG_LOADER_CLASS(
-            str(project_path() / settings.CONF_SOURCE),
-            env=os.environ.get("KEDRO_ENV"),
-            **settings.CONFIG_LOADER_ARGS,
-        )
-        for definition in _definitions(loader["catalog"]):
+        for definition in _definitions(config_loader(project_path())["catalog"]):
             parse_dataset_definition(dict(definition))
             address = str(definition.get("filepath") or definition.get("path") or "")
             if "://" in address:

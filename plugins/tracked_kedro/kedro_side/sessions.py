@@ -12,12 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tracked_kedro.kedro_side.locations import project_path
+from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
 from tracked_kedro.names import PIPELINE
-
-
-def quiet_kedro() -> None:
-    """Kedro configures logging when it is imported; in Airflow's processes, Airflow's handlers must stay in place."""
-    os.environ["KEDRO_LOGGING_CONFIG"] = str(project_path() / "conf" / "logging_airflow.yml")
 
 
 @dataclass(frozen=True)
@@ -30,11 +26,8 @@ class Session:
     @cached_property
     def _project(self) -> Path:
         """The project's path, bootstrapped: once, for that takes 0.1 CPU-seconds each time."""
-        quiet_kedro()
-        from kedro.framework.startup import bootstrap_project
-
         path = project_path()
-        bootstrap_project(path)
+        bootstrapped(path)
         return path
 
     def bootstrap(self) -> None:
@@ -62,15 +55,7 @@ class Session:
         To be called in each process before the parent run is resumed: kedro-mlflow does it with the session's context,
         but leaves everything as it is where a run is already open.
         """
-        path = self._project
-        from kedro.framework.project import settings
-
-        loader = settings.CONFIG_LOADER_CLASS(
-            str(path / settings.CONF_SOURCE),
-            env=os.environ.get("KEDRO_ENV"),
-            runtime_params=self._parameters,
-            **settings.CONFIG_LOADER_ARGS,
-        )
+        loader = config_loader(self._project, self._parameters)
         if any((loader["mlflow"].get("server") or {}).values()):
             self.load_context()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tracked_kedro import names
 from tracked_kedro.kedro_side.locations import project_path
-from tracked_kedro.kedro_side.sessions import quiet_kedro
+from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
 
 # Both functions may be asked by many threads at once.
 _asking = threading.RLock()
@@ -41,16 +41,21 @@ def connect() -> None:
 def experiment(pipeline: str) -> str:
     """Name of the experiment that a pipeline's runs go to: what the project's mlflow.yml says, else the pipeline's."""
     with _asking:
-        project = project_path()
-        if not (project / "pyproject.toml").is_file():
-            return pipeline
-        from kedro.config import MissingConfigException
+        return _experiment(project_path(), os.environ.get("KEDRO_ENV"), pipeline)
 
-        try:
-            config = _loader(project, os.environ.get("KEDRO_ENV"), pipeline)["mlflow"]
-        except MissingConfigException:
-            return pipeline
-        return str(config.get("tracking", {}).get("experiment", {}).get("name") or pipeline)
+
+@cache
+def _experiment(project: Path, environment: str | None, pipeline: str) -> str:
+    if not (project / "pyproject.toml").is_file():
+        return pipeline
+    from kedro.config import MissingConfigException
+
+    bootstrapped(project)
+    try:
+        config = config_loader(project, {names.PIPELINE: pipeline}, environment=environment)["mlflow"]
+    except MissingConfigException:
+        return pipeline
+    return str(config.get("tracking", {}).get("experiment", {}).get("name") or pipeline)
 
 
 @cache
@@ -61,7 +66,8 @@ def _server(project: Path, environment: str | None) -> dict[str, Any]:
     from kedro.config import MissingConfigException
 
     try:
-        return _loader(project, environment)["mlflow"].get("server") or {}
+        bootstrapped(project)
+        return config_loader(project, environment=environment)["mlflow"].get("server") or {}
     except MissingConfigException:
         return {}
 
@@ -75,26 +81,9 @@ def _connect(project: Path, environment: str | None) -> None:
 
     from tracked_kedro.kedro_side.mlflow_config import ServerConfig
 
-    loader = _loader(project, environment)
+    package = bootstrapped(project)
+    # Not that of `_server`: another may have been made since, and Kedro's resolvers are of the newest.
+    loader = config_loader(project, environment=environment)
     # Without the hooks of a session, which would make the experiment of a pipeline that nobody runs here.
-    context = KedroContext(project, loader, environment, _package(project), PluginManager("kedro"))
+    context = KedroContext(project, loader, environment, package, PluginManager("kedro"))
     ServerConfig.read(loader["mlflow"]).setup(context)
-
-
-@cache
-def _loader(project: Path, environment: str | None, pipeline: str | None = None) -> Any:
-    _package(project)
-    from kedro.framework.project import settings
-
-    source = str(project / settings.CONF_SOURCE)
-    asked = {"runtime_params": {names.PIPELINE: pipeline}} if pipeline else {}
-    return settings.CONFIG_LOADER_CLASS(source, env=environment, **asked, **settings.CONFIG_LOADER_ARGS)
-
-
-@cache
-def _package(project: Path) -> str:
-    """Name of the project's package; from now on Kedro knows the project's settings."""
-    quiet_kedro()
-    from kedro.framework.startup import bootstrap_project
-
-    return bootstrap_project(project).package_name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,13 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedro.config import AbstractConfigLoader
-from kedro.framework.project import settings
-from kedro.framework.startup import bootstrap_project
 from pydantic import BaseModel
 
 from tracked_kedro.kedro_side.discovery import SEPARATOR, parameters_model
 from tracked_kedro.kedro_side.plain_values import PLAIN
+from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
 from tracked_kedro.names import PROMOTION
 from tracked_kedro.rendering.form_words import form_words, has_field
 
@@ -31,17 +28,10 @@ ModelOf = Callable[[str], type[BaseModel] | None]
 
 def dag_blocks(project: Path) -> dict[str, dict[str, Any]]:
     """The completed blocks of a project, by DAG id."""
-    package = bootstrap_project(project).package_name
+    package = bootstrapped(project)
     loader = config_loader(project)
     joined = completed(loader["airflow"], loader["parameters"], models_of(package))
     return {name: block for name, block in joined.items() if isinstance(block, dict)}
-
-
-def config_loader(project: Path) -> AbstractConfigLoader:
-    """The loader of a bootstrapped project, for configuration as it is without runtime parameters."""
-    return settings.CONFIG_LOADER_CLASS(
-        str(project / settings.CONF_SOURCE), env=os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS
-    )
 
 
 def models_of(package: str) -> ModelOf:

@@ -24,9 +24,10 @@ from tracked_kedro.kedro_side.discovery import PipelineError
 from tracked_kedro.kedro_side.local_files import write_atomically
 from tracked_kedro.kedro_side.parameters import ParameterError
 from tracked_kedro.kedro_side.plain_values import PLAIN
+from tracked_kedro.kedro_side.project_config import config_loader
 from tracked_kedro.rendering import grouping, preflight
 from tracked_kedro.rendering.blocks import Block, read_blocks
-from tracked_kedro.rendering.completion import completed, config_loader, models_of
+from tracked_kedro.rendering.completion import completed, models_of
 from tracked_kedro.rendering.folders import leftovers
 
 TEMPLATE = Path(__file__).parent / "templates" / "dag.py.j2"
@@ -80,9 +81,9 @@ def _checked_blocks(metadata: ProjectMetadata) -> tuple[dict[str, Any], dict[str
     except (ParameterError, DatasetError, PipelineError, SharedKeyError) as error:
         raise click.ClickException(f"No DAG can be rendered; nothing was written. {error}") from error
     except (YAMLError, OmegaConfBaseException) as error:
-        said = " ".join(str(error).split()).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".")
         raise click.ClickException(
-            f"No DAG can be rendered; nothing was written. {said}; correct it in {metadata.project_path / 'conf'}"
+            f"No DAG can be rendered; nothing was written. {reason}; correct it in {metadata.project_path / 'conf'}"
         ) from error
     if found:
         raise _refusal(found)
@@ -127,12 +128,12 @@ def _rendered(
         names = [name for name, block in blocks.items() if block.group_by == by]
         command = ["--pipelines", ",".join(names), "--target-dir", str(folder), *grouping.options(by)]
         command += ["--jinja-file", str(TEMPLATE)]
-        said = io.StringIO()
+        output = io.StringIO()
         try:
-            with _as_checked(airflow), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with _as_checked(airflow), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 create.main(command, obj=metadata, standalone_mode=False)
         except Exception as error:
-            raise click.ClickException(f"kedro airflow create failed:\n{said.getvalue()[-4000:]}\n{error}") from error
+            raise click.ClickException(f"kedro airflow create failed:\n{output.getvalue()[-4000:]}\n{error}") from error
     return {name: (folder / f"{metadata.package_name}_{name}{_SUFFIX}").read_text() for name in blocks}
 
 

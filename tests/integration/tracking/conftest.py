@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient
 import retraining.pipelines
 from tests.deployment import ROOT
 from tests.integration.tracking.probe import AIRFLOW, Project, add_pipelines
+from tracked_kedro.kedro_side.project_config import LOGGING
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def project(tmp_path: Path, var: Path, empty_database: Path, monkeypatch: pytest
     monkeypatch.setattr(retraining.pipelines, "__path__", [*retraining.pipelines.__path__, str(tmp_path / "more")])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("KEDRO_PROJECT_PATH", str(root))
-    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", str(ROOT / "kedro_project" / "conf" / "logging_airflow.yml"))
+    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", str(LOGGING))
     monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
     monkeypatch.setattr(mlflow.tracking.fluent, "_active_experiment_id", None)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")

@@ -56,6 +56,24 @@ def test_a_key_of_two_files_is_refused_in_one_line_that_names_both(conf: Path, k
     )
 
 
+def test_what_was_read_cannot_be_changed_by_whoever_asked(conf: Path):
+    write(conf.parent, "shop/parameters.yml", "shop: {open: [1]}")
+    read = loader(conf, runtime_params={"shop": {"sold": 2}})
+    read["parameters"]["shop"]["open"].append(2)
+    assert read["parameters"] == {"shop": {"open": [1], "sold": 2}}
+    read["parameters"] = {"set": True}
+    assert read["parameters"] == {"set": True}
+
+
+def test_each_loader_reads_by_its_own_parameters_whichever_was_made_last(conf: Path):
+    """Kedro's resolvers are the process's."""
+    write(conf.parent, "mlflow.yml", "tracking: {experiment: {name: '${runtime_params:pipeline,none}'}}")
+    first, second = (loader(conf, runtime_params={"pipeline": name}) for name in ("rents", "shop"))
+    plain = loader(conf)
+    names = [read["mlflow"]["tracking"]["experiment"]["name"] for read in (first, second, plain, first)]
+    assert names == ["rents", "shop", "none", "rents"]
+
+
 def test_an_environment_may_say_a_key_again(conf: Path):
     write(conf.parent, "shop/catalog.yml", "shop_table: {type: MemoryDataset, data: theirs}", env="local")
     assert loader(conf)["catalog"]["shop_table"]["data"] == "theirs"

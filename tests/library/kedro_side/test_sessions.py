@@ -10,6 +10,7 @@ from kedro.framework import startup
 from mlflow.tracking import MlflowClient
 
 from tests.fixtures.rents import Rents
+from tracked_kedro.kedro_side.config_loader import ConfigLoader
 from tracked_kedro.kedro_side.sessions import Session, nested, project_path
 from tracked_kedro.parent_run import runs
 
@@ -49,6 +50,22 @@ def test_a_task_bootstraps_the_project_once(rents: Rents, monkeypatch: pytest.Mo
     session.connect()
     session.load_context()
     assert bootstrapped == [project_path()]
+
+
+def test_a_task_reads_each_kind_of_configuration_once(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch, rents: Rents
+):
+    """Besides what `connect` asks, which is before the session: the server, and globals for that."""
+    parent = runs.open_parent(store.create_experiment("rents"), "rents", "manual__1", "rents 2019-10", {})
+    session = Session("rents", {"run_key": "one"})
+    read: list[str] = []
+    original = ConfigLoader._read_raw_config
+    monkeypatch.setattr(ConfigLoader, "_read_raw_config", lambda self, key: read.append(key) or original(self, key))
+    session.connect()
+    assert read == ["globals", "mlflow"]
+    read.clear()
+    runs.in_parent(parent, lambda: session.run(nodes=["read"]))
+    assert sorted(read) == ["airflow", "catalog", "credentials", "globals", "mlflow", "parameters"]
 
 
 def test_a_run_id_left_in_the_environment_is_not_joined(

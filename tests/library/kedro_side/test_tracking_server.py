@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.deployment import ROOT
 
 PROBE = """
 import json, os, sys
@@ -48,7 +45,6 @@ def project(tmp_path: Path) -> Path:
     for folder in ("src/rents_project", "conf/base", "conf/local"):
         (root / folder).mkdir(parents=True)
     (root / "pyproject.toml").write_text(PYPROJECT)
-    shutil.copy(ROOT / "kedro_project" / "conf" / "logging_airflow.yml", root / "conf")
     package = root / "src" / "rents_project"
     (package / "__init__.py").touch()
     (package / "pipeline_registry.py").write_text("def register_pipelines():\n    return {}\n")

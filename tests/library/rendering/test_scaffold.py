@@ -20,7 +20,7 @@ FOLDERS = ("lettings/src/lettings/pipelines/alpha", "lettings/conf/base/alpha", 
 CATALOG = """
 import json, os, sys
 from kedro.framework.startup import bootstrap_project
-from tracked_kedro.rendering.completion import config_loader
+from tracked_kedro.kedro_side.project_config import config_loader
 project = sys.argv[1]
 from pathlib import Path
 bootstrap_project(Path(project))

@@ -14,7 +14,7 @@ from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS
 from tests.deployment import ROOT
 from tracked_kedro.kedro_side.parameter_check import check_parameters
 from tracked_kedro.kedro_side.parameters import ParameterError
-from tracked_kedro.rendering.completion import config_loader
+from tracked_kedro.kedro_side.project_config import config_loader
 
 PROJECT = ROOT / "kedro_project"
 PIPELINES = "retraining.pipelines"
