@@ -14,8 +14,8 @@ from tracked_kedro.paging import paged
 
 # Equal to the last bit on one machine; other processors round sums differently.
 TOLERANCE = 1e-6
-# What tells of the machine and the moment, and the audit, which samples for minutes.
-_OF_THE_MOMENT = ("seconds", "audit", "series_done")
+# What tells of the machine and the moment.
+_OF_THE_MOMENT = ("seconds", "series_done")
 
 
 def differences(before: MlflowClient, parent: Run, after: MlflowClient, again: Run) -> Iterator[str]:
@@ -30,7 +30,8 @@ def differences(before: MlflowClient, parent: Run, after: MlflowClient, again: R
     for series in sorted(children.keys() & repeated.keys()):
         yield from _of_values(f"{series}, parameter", children[series].data.params, repeated[series].data.params)
         yield from _of_values(f"{series}, metric", children[series].data.metrics, repeated[series].data.metrics)
-    # What compares with models of the store, such as a champion's score, is in the first run alone.
+    # What compares with models of the store, such as a champion's score, is in the first run alone, and so is what only
+    # a scheduled run does.
     common = parent.data.metrics.keys() & again.data.metrics.keys()
     pairs = ({name: run.data.metrics[name] for name in common} for run in (parent, again))
     yield from _of_values("metric", *pairs)

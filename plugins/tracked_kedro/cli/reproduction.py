@@ -29,9 +29,10 @@ from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationErr
 
 from tracked_kedro.cli.commits import CannotReproduceError, Commit
 from tracked_kedro.cli.printable import printable
-from tracked_kedro.kedro_side.locations import raw_inputs
+from tracked_kedro.kedro_side.locations import project_path, raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
 from tracked_kedro.kedro_side.sources.rules import VARIABLE
+from tracked_kedro.rendering.completion import dag_blocks, unscheduled
 
 MANIFEST = "inputs/raw_inputs.json"
 # What a calculation needs of the environment; anything else may be a secret.
@@ -142,9 +143,8 @@ class Recipe:
         for name, digest in self.files.items():
             shutil.copyfile(kept.local(digest), files / name)
         parameters = {**self.parameters, self.inputs_parameter: str(files / self.input_file)}
-        # The audit samples for minutes, and is not compared.
-        if f"{self.pipeline}.audit_series" in parameters:
-            parameters[f"{self.pipeline}.audit_series"] = 0
+        # What a scheduled run does besides may take long, and its results are not compared.
+        parameters |= {name: value for name, value in self._unscheduled().items() if name in parameters}
         project = code / "kedro_project"
         asked = {"project": str(project), "pipeline": self.pipeline, "parameters": _nested(parameters)}
         (folder / "var" / "mlflow").mkdir(parents=True)
@@ -164,6 +164,10 @@ class Recipe:
             last = printable((log.read_text(errors="replace").splitlines() or ["it said nothing"])[-1])
             raise CannotReproduceError(f"the run failed this time: {last} (log: {log})")
         return MlflowClient(environment["MLFLOW_TRACKING_URI"])
+
+    def _unscheduled(self) -> dict[str, Any]:
+        block = dag_blocks(project_path()).get(self.pipeline) if self.parameters else None
+        return unscheduled(block) if block else {}
 
 
 def _environment(folder: Path) -> dict[str, str]:

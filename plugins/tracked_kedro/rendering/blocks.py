@@ -114,7 +114,8 @@ class ParamSpec(_Model):
         default: the default, or let kedro_parameters point to a field of the pipeline's PARAMETERS, which has one.
         type: the JSON type, or let kedro_parameters point to a field of the pipeline's PARAMETERS, which has one.
         choices: id: {label}, to choose from.
-        when_scheduled: the value in a run that the schedule started, where it differs from the default.
+        when_scheduled: the value in a run that the schedule started, where it differs from the default: for what such
+            a run does besides, for `make reproduce` leaves that out.
     """
 
     default: Any

@@ -34,6 +34,20 @@ def dag_blocks(project: Path) -> dict[str, dict[str, Any]]:
     return {name: block for name, block in joined.items() if isinstance(block, dict)}
 
 
+def unscheduled(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Kedro parameters of a completed block that only a scheduled run has otherwise, as all other runs have them.
+
+    >>> params = {"audit": {"default": 0, "when_scheduled": 1}, "rows": {"default": 3}}
+    >>> unscheduled({"params": params, "kedro_parameters": {"audit": "rents.n", "rows": "rents.rows"}})
+    {'rents.n': 0}
+    """
+    return {
+        target: block["params"][key].get("default")
+        for key, target in block["kedro_parameters"].items()
+        if "when_scheduled" in block["params"].get(key, {})
+    }
+
+
 def models_of(package: str) -> ModelOf:
     """The models that the pipelines of a project's package declare."""
     return partial(parameters_model, f"{package}.pipelines")

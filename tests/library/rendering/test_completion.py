@@ -13,7 +13,7 @@ from tracked_kedro.kedro_side.parameters import FirstOfMonth, Parameters
 from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.promotion.rules import Promotion
 from tracked_kedro.rendering.blocks import read_blocks
-from tracked_kedro.rendering.completion import completed
+from tracked_kedro.rendering.completion import completed, unscheduled
 from tracked_kedro.rendering.form_words import form_words
 
 DEFAULT = yaml.safe_load((ROOT / "kedro_project" / "conf" / "base" / "airflow.yml").read_text())["default"]
@@ -154,3 +154,11 @@ class TestParametersOfEveryDag:
         airflow = {"default": DEFAULT, "rents.audit": OWN}
         made = completed(airflow, VALUES, {"rents": Rents}.get)["rents.audit"]
         assert made["kedro_parameters"]["cutoff"] == "rents.cutoff"
+
+
+def test_what_only_scheduled_runs_do_is_known_by_kedro_s_names():
+    """The default comes from the model, as for any field."""
+    params = {"often": {**WORDS, "when_scheduled": 3}, "share": WORDS}
+    own = {**OWN, "params": params, "kedro_parameters": {"often": "rents.fit.depth", "share": "rents.share"}}
+    block = completed({"default": DEFAULT, "rents": own}, {}, lambda name: Rents)["rents"]
+    assert unscheduled(block) == {"rents.fit.depth": 12}
