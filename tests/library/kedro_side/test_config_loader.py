@@ -103,17 +103,17 @@ def test_an_entry_of_one_s_own_wins(conf: Path):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"shop": {"stations": "VALUE"}},
-        {"shop": {"deep": {"stations": "before VALUE after"}}},
-        {"shop": {"stations": ["one", {"stations": "VALUE"}]}},
-        {"shop": {"stations": ("VALUE",)}},
-        {"stations": {"VALUE": 1}},
+        {"shop": {"flats": "VALUE"}},
+        {"shop": {"deep": {"flats": "before VALUE after"}}},
+        {"shop": {"flats": ["one", {"flats": "VALUE"}]}},
+        {"shop": {"flats": ("VALUE",)}},
+        {"flats": {"VALUE": 1}},
     ],
 )
 def test_a_value_from_outside_is_never_interpolated(conf: Path, resolver: str, parameters: dict[str, Any]):
     """The value would be executed, and what it made shown in logs; neither it nor a part of it is in the message."""
     asked = json.loads(json.dumps(parameters).replace("VALUE", f"${{{resolver}}}"))
-    with pytest.raises(NotLiteralError, match="stations: a value from outside is taken as it is written") as raised:
+    with pytest.raises(NotLiteralError, match="flats: a value from outside is taken as it is written") as raised:
         loader(conf, runtime_params=asked)
     assert resolver not in str(raised.value).replace("expression", "")
 

@@ -56,7 +56,7 @@ def test_opening_again_finds_the_same_run(store: MlflowClient, experiment: str):
 
 def test_another_dag_run_is_another_parent(experiment: str):
     scheduled, manual = opened(experiment), opened(experiment, "manual__2019-10-15T00:00:00+00:00")
-    other_dag = runs.open_parent(experiment, "movies", "scheduled__2019-10-03T06:00:00+00:00", "movies 2019-09", {})
+    other_dag = runs.open_parent(experiment, "flats", "scheduled__2019-10-03T06:00:00+00:00", "flats 2019-09", {})
     assert len({scheduled, manual, other_dag}) == 3
 
 

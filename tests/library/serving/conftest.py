@@ -79,6 +79,12 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(text)
 
 
+def forget() -> None:
+    """As in a new process: nothing of the project, or of a model's code, is imported."""
+    for name in [name for name in sys.modules if name.partition(".")[0].startswith(("made_up", "served_prices_"))]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The project's package, importable while the test runs; what models bring along is unpacked beside it."""
@@ -88,5 +94,4 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     importlib.invalidate_caches()
     yield package
-    for name in [name for name in sys.modules if name.partition(".")[0].startswith(("made_up", "served_prices_"))]:
-        del sys.modules[name]
+    forget()

@@ -11,7 +11,7 @@ import pytest
 from kedro.framework import project
 from kedro.io import DataCatalog
 
-from tests.library.serving.conftest import write
+from tests.library.serving.conftest import forget, write
 from tracked_kedro.serving.inference_model import log_inference_model
 
 PIPELINE = '''"""Prices by a rate."""
@@ -79,8 +79,7 @@ def test_it_answers_with_the_code_it_brought_along(made_up: Path, parent, tmp_pa
     (logged,) = mlflow.search_logged_models(experiment_ids=[parent.info.experiment_id], output_format="list")
 
     write(made_up, {"pipelines/prices/rates.py": "RATE = 20\n"})
-    for name in [name for name in sys.modules if name.partition(".")[0] == "made_up"]:
-        del sys.modules[name]
+    forget()
     named = project.PACKAGE_NAME
     model = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
     assert model.predict(pd.DataFrame({"area": [7.0]}))["price"].tolist() == [640.0]

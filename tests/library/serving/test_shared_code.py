@@ -18,7 +18,7 @@ from mlflow.pyfunc import scoring_server
 from mlflow.tracking import MlflowClient
 
 import tracked_kedro
-from tests.library.serving.conftest import write
+from tests.library.serving.conftest import forget, write
 from tracked_kedro.child_runs.children import KEY_TAG, ChildRuns
 from tracked_kedro.child_runs.datasets import MlflowChildRunsDataset
 from tracked_kedro.child_runs.record import ChildRecord
@@ -60,12 +60,6 @@ def shared(store: MlflowClient, parent):
     """The archives that the parent holds."""
     folder = Path(parent.info.artifact_uri.removeprefix("file://"), FOLDER)
     return lambda: sorted(folder.glob("*"))
-
-
-def forget() -> None:
-    """As in a new process: nothing of the project or of a model's code is imported."""
-    for name in [name for name in sys.modules if name.partition(".")[0].startswith(("made_up", "served_prices_"))]:
-        del sys.modules[name]
 
 
 def answer(uri: str) -> float:
