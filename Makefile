@@ -24,6 +24,9 @@ export MLFLOW_TRACKING_URI ?= sqlite:///$(RETRAINING_VAR)/mlflow/mlflow.db
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/kedro_project/conf/logging.yml
 export PATH := $(VENV)/bin:$(PATH)
 
+# What runs make under var/ is for its owner alone: files 0600, folders 0700. Each recipe that writes there begins with this.
+PRIVATE := umask 077 &&
+
 INSTALLED := $(VENV)/.installed
 # Its number goes up when there is more to prepare than before.
 PREPARED := $(RETRAINING_VAR)/.prepared-2
@@ -37,31 +40,31 @@ GIVEN = $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,
 
 .PHONY: retrain
 retrain: $(PREPARED) ## Run a DAG once, by default the flagship (DAG=, and the variables that its block names: SERIES= CUTOFF= …)
-	@python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
+	@$(PRIVATE) python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
 
 .PHONY: replay
 replay: $(PREPARED) ## Retrain consecutive months one after the other, without Airflow (MONTHS=3 DAG=, and what the DAG takes)
-	@python -m tracked_kedro replay --pipeline "$(DAG)" --months "$(or $(MONTHS),3)" $(addprefix --variable ,$(GIVEN))
+	@$(PRIVATE) python -m tracked_kedro replay --pipeline "$(DAG)" --months "$(or $(MONTHS),3)" $(addprefix --variable ,$(GIVEN))
 
 .PHONY: ui
 ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
-	@python -m operations ui
+	@$(PRIVATE) python -m operations ui
 
 .PHONY: serve
 serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=<name>/7: that version; PORT=5001)
-	@python -m tracked_kedro serve --model "$(MODEL)" --port "$(PORT)"
+	@$(PRIVATE) python -m tracked_kedro serve --model "$(MODEL)" --port "$(PORT)"
 
 .PHONY: forecast
 forecast: $(PREPARED) ## Write the champion's forecasts as Parquet (MODEL=<name>/7: that version's)
-	@cd kedro_project && kedro run --pipelines "$(DAG).forecast" --params "$(DAG).forecast_with=$(MODEL)"
+	@$(PRIVATE) cd kedro_project && kedro run --pipelines "$(DAG).forecast" --params "$(DAG).forecast_with=$(MODEL)"
 
 .PHONY: models
 models: $(PREPARED) ## Show the versions, aliases and history of a registered model (MODEL=)
-	@python -m tracked_kedro models --model "$(MODEL)"
+	@$(PRIVATE) python -m tracked_kedro models --model "$(MODEL)"
 
 .PHONY: rollback
 rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version> MODEL= WHY=)
-	@python -m tracked_kedro rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
+	@$(PRIVATE) python -m tracked_kedro rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
 
 .PHONY: sign-models
 sign-models: $(PREPARED) ## Sign a version that you vouch for, so that it is served (VERSION=<name>/7)
@@ -69,11 +72,11 @@ sign-models: $(PREPARED) ## Sign a version that you vouch for, so that it is ser
 
 .PHONY: native
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C (WORKERS=2: Celery)
-	@python -m operations native $(if $(WORKERS),--workers "$(WORKERS)")
+	@$(PRIVATE) python -m operations native $(if $(WORKERS),--workers "$(WORKERS)")
 
 .PHONY: reconcile
 reconcile: $(PREPARED) ## End MLflow runs that were left open by a DAG run that is over or gone
-	@python -W ignore -m tracked_kedro reconcile
+	@$(PRIVATE) python -W ignore -m tracked_kedro reconcile
 
 .PHONY: backup
 backup: ## Back the stack up into one file, while it works (FILE= STACK=compose|native)
@@ -86,14 +89,14 @@ restore: ## Restore an empty, stopped stack from a backup (FILE= STACK=, FORCE=1
 
 .PHONY: backup-native restore-native backup-compose restore-compose
 backup-native restore-native: %-native: $(INSTALLED)
-	@python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned))
+	@$(PRIVATE) python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned))
 
 backup-compose restore-compose: %-compose:
 	@$(PYTHON) -m operations.compose.backup $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned)
 
 .PHONY: reproduce
 reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or the first difference (RUN=<parent run id> BRANCH=)
-	@python -m operations in-native-stack python -m tracked_kedro reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force) $(if $(BRANCH),--branch "$(BRANCH)")
+	@$(PRIVATE) python -m operations in-native-stack python -m tracked_kedro reproduce --run "$(or $(RUN),$(error name the parent run with RUN=))" $(if $(FORCE),--force) $(if $(BRANCH),--branch "$(BRANCH)")
 
 .PHONY: data
 data: $(PREPARED) ## Fetch a pipeline's input files from the configured source (DAG=)
@@ -101,7 +104,7 @@ data: $(PREPARED) ## Fetch a pipeline's input files from the configured source (
 
 .PHONY: shell
 shell: $(PREPARED) ## Open a shell with this deployment's environment (airflow, kedro, mlflow)
-	@cd kedro_project && $(SHELL)
+	@$(PRIVATE) cd kedro_project && $(SHELL)
 
 .PHONY: viz
 viz: $(INSTALLED) ## Draw the pipelines in the browser (kedro viz)
@@ -242,10 +245,10 @@ $(INSTALLED): requirements.lock plugins/pyproject.toml kedro_project/pyproject.t
 
 $(PREPARED): $(INSTALLED)
 	@echo "Preparing the embedded stores under $(RETRAINING_VAR) ..."
-	@mkdir -p $(RETRAINING_VAR)/mlflow $(RETRAINING_VAR)/logs $(AIRFLOW_HOME) 2>/dev/null && test -w $(RETRAINING_VAR) || \
+	@$(PRIVATE) mkdir -p $(RETRAINING_VAR)/mlflow $(RETRAINING_VAR)/logs $(AIRFLOW_HOME) 2>/dev/null && test -w $(RETRAINING_VAR) || \
 	  { echo "$(RETRAINING_VAR) cannot be written to; choose another folder with VAR=<folder>" >&2; exit 1; }
-	@airflow db migrate > $(RETRAINING_VAR)/logs/migrate.log 2>&1 || \
+	@$(PRIVATE) airflow db migrate > $(RETRAINING_VAR)/logs/migrate.log 2>&1 || \
 	  { tail -20 $(RETRAINING_VAR)/logs/migrate.log >&2; exit 1; }
-	@python -m operations prepare > $(RETRAINING_VAR)/logs/prepare.log 2>&1 || \
+	@$(PRIVATE) python -m operations prepare > $(RETRAINING_VAR)/logs/prepare.log 2>&1 || \
 	  { tail -20 $(RETRAINING_VAR)/logs/prepare.log >&2; exit 1; }
-	@touch $@
+	@$(PRIVATE) touch $@

@@ -15,6 +15,7 @@ from operations.native.ports import HOST, free_port
 from operations.native.secrets import Secrets, write_secret
 
 SUPERUSER = "postgres"
+_OWN_FOLDERS = 2  # above its own: native/ and var/
 _UNPRIVILEGED = ("postgres", "nobody")  # whom Postgres runs as where root starts it; it refuses root
 
 
@@ -33,11 +34,20 @@ class Postgres:
             MissingPartError: the binaries, or a user to run them as, are missing.
         """
         data = self.folder / "data"
+        self._open_the_way()
         if not (data / "PG_VERSION").exists():
             self._initialise(data)
         options = {"listen_addresses": HOST, "port": self.port, "unix_socket_directories": ""}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [*_as_user(), str(postgres_binaries() / "postgres"), "-D", str(data), *settings]
+
+    def _open_the_way(self) -> None:
+        """Where root starts it as another user, that user may pass through the stack's folders, which root owns."""
+        if os.geteuid() != 0:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for above in list(self.folder.parents)[:_OWN_FOLDERS]:
+            above.chmod(above.stat().st_mode | 0o011)
 
     def _initialise(self, data: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

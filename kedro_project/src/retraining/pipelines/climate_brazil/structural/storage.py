@@ -89,7 +89,6 @@ def save_posterior(posterior: Posterior, path: str | PathLike[str], draws: bool 
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(to_netcdf(posterior, draws))
-        Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
