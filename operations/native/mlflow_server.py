@@ -15,6 +15,8 @@ from operations.native.secrets import Secrets, write_secret
 USER = "admin"
 # A file of its folder: what signs and verifies registered versions. The server never reads it.
 SIGNING_KEY = "model_signing_key"
+# Names under which it answers, on any port; to any other it says 403.
+ALLOWED_HOSTS = "localhost:*,127.0.0.1:*"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Mlflow:
             "MLFLOW_AUTH_CONFIG_PATH": str(users),
             "MLFLOW_AUTH_ADMIN_PASSWORD": self.secrets.mlflow_admin,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": self.secrets.mlflow_flask,
-            "MLFLOW_SERVER_ALLOWED_HOSTS": "localhost:*,127.0.0.1:*",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": ALLOWED_HOSTS,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         }
 

@@ -15,6 +15,7 @@ import click
 from operations.locations import var_folder
 from operations.native.airflow import SERVICES, USER
 from operations.native.health import airflow_is_ready, body
+from operations.native.mlflow_server import ALLOWED_HOSTS
 from operations.native.ports import HOST, wanted_port
 from operations.native.supervisor import Supervisor
 from tracked_kedro.cli.locks import UI, only_one
@@ -96,6 +97,7 @@ def _mlflow() -> tuple[str, dict[str, list[str]]]:
     # The folder itself, not the server's proxy for it: runs are logged without a server, into the same folder.
     command += ["--backend-store-uri", store, "--no-serve-artifacts"]
     command += ["--default-artifact-root", (var_folder() / "mlflow" / "artifacts").as_uri()]
+    command += ["--allowed-hosts", ALLOWED_HOSTS]
     return f"http://{HOST}:{port}", {"mlflow": command}
 
 

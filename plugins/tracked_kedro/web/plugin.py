@@ -2,6 +2,8 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
+from tracked_kedro.addresses import airflow_addresses
+from tracked_kedro.hosts import known_by_name
 from tracked_kedro.kedro_side import preload
 from tracked_kedro.names import TO_MLFLOW
 from tracked_kedro.parent_run import listener
@@ -27,4 +29,8 @@ class TrackedKedroPlugin(AirflowPlugin):
     listeners = [listener, preload]
     global_operator_extra_links = links.LINKS
     fastapi_apps = [page.app() for page in PAGES]
+    # Around the whole API server: its own paths, those of the task SDK, and ours.
+    fastapi_root_middlewares = [
+        {"name": "Allowed hosts", "middleware": known_by_name, "kwargs": {"addresses": airflow_addresses()}}
+    ]
     external_views = [page.view() for page in PAGES]
