@@ -20,13 +20,14 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import psutil
-from deployment import PROJECT, ROOT, Deployment, temporary_folder
+from deployment import ROOT, Deployment, temporary_folder
 from measure import publish
 from playwright.sync_api import Page, sync_playwright
 
 from operations.native.ports import HOST, free_port
 
 sys.path.insert(0, str(ROOT))
+from tests.fixtures.rents import write_project
 from tests.fixtures.stored_forecasts import EXPERIMENT, store_months
 
 SIZES = [12, 10_000] if os.environ.get("FULL") else [12, 1_000]
@@ -40,7 +41,7 @@ def main() -> None:
     painted = {}
     for size in SIZES:
         with temporary_folder() as folder:
-            deployment = Deployment(folder, PROJECT)
+            deployment = Deployment(folder, write_project(folder / "lettings"))
             deployment.prepare()
             print(f"Storing {MONTHS} months of {size} series ...", flush=True)
             _store(deployment, size)

@@ -23,12 +23,13 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from operations.native.ports import HOST, free_port
 from tests.deployment import deployment_environment
 from tests.fixtures.real_airflow import Airflow
+from tests.fixtures.rents import write_project
 from tests.fixtures.stored_forecasts import MODEL, StoredForecasts, store_months
 from tests.fixtures.templates import Migrate
 
 pytestmark = pytest.mark.slow
 PASSWORD = "a password of this test"
-PAGE = "/forecasts/made_up"
+PAGE = "/forecasts/rents"
 MOVE_AND_LINES = re.compile(r"^M[\d.]+ [\d.]+.*L")
 
 
@@ -80,6 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, migrate: Migrate) -> Iterator
     passwords.write_text(json.dumps({"admin": PASSWORD}))
     environment = {
         **deployment_environment(folder / "var"),
+        "KEDRO_PROJECT_PATH": str(write_project(folder / "lettings")),
         "MLFLOW_TRACKING_URI": f"http://{HOST}:{port}",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
@@ -154,10 +156,10 @@ def test_an_empty_store_says_what_to_do(site: Site):
     "path",
     [
         "/forecasts/",
-        "/forecasts/made_up",
-        "/forecasts/made_up/series/s00001",
-        "/forecasts/made_up/series/s00001/past",
-        "/forecasts/made_up/download/overview.csv",
+        "/forecasts/rents",
+        "/forecasts/rents/series/s00001",
+        "/forecasts/rents/series/s00001/past",
+        "/forecasts/rents/download/overview.csv",
         "/to-mlflow/",
         "/to-mlflow/run/0000",
         "/to-mlflow/picture/0000/figures/one.png",
@@ -199,10 +201,10 @@ def test_every_answer_forbids_what_is_from_outside(filled: Site):
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/forecasts/made_up/series/s0001", "there is &#39;s000"),
-        ("/forecasts/made_up?month=2018-01", "there is 2019-"),
+        ("/forecasts/rents/series/s0001", "there is &#39;s000"),
+        ("/forecasts/rents?month=2018-01", "there is 2019-"),
         ("/forecasts/nothing", "no experiment"),
-        ("/forecasts/made_up/series/s00001?month=<script>", "&lt;script&gt;"),
+        ("/forecasts/rents/series/s00001?month=<script>", "&lt;script&gt;"),
         ("/to-mlflow/run/0000", "no run 0000"),
     ],
 )
@@ -300,7 +302,7 @@ def test_series_page_and_its_slider(filled: Site, page: Page):
 def test_downloads_hold_what_was_stored(filled: Site):
     status, csv, headers = filled.get(f"{PAGE}/download/forecasts.csv?month=2019-08&series=s00001")
     assert status == 200
-    assert headers["content-disposition"] == 'attachment; filename="made_up-2019-08-forecasts-s00001.csv"'
+    assert headers["content-disposition"] == 'attachment; filename="rents-2019-08-forecasts-s00001.csv"'
     stored = filled.stored.client.download_artifacts(filled.stored.parents["2019-08"], "forecasts/forecasts.parquet")
     wanted = pl.read_parquet(stored).filter(series="s00001")
     assert pl.read_csv(io.BytesIO(csv), try_parse_dates=True)["q90"].to_list() == wanted["q90"].to_list()

@@ -16,7 +16,7 @@ from tracked_kedro import names
 from tracked_kedro.kedro_side.locations import project_path
 from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
 
-# Both functions may be asked by many threads at once.
+# These functions may be asked by many threads at once.
 _asking = threading.RLock()
 
 
@@ -41,21 +41,40 @@ def connect() -> None:
 def experiment(pipeline: str) -> str:
     """Name of the experiment that a pipeline's runs go to: what the project's mlflow.yml says, else the pipeline's."""
     with _asking:
-        return _experiment(project_path(), os.environ.get("KEDRO_ENV"), pipeline)
+        project = project_path()
+        if not (project / "pyproject.toml").is_file():
+            return pipeline
+        from kedro.config import MissingConfigException
+
+        bootstrapped(project)
+        try:
+            # A loader of its own: what a value takes from runtime parameters, it takes from the loader made last.
+            config = config_loader(project, {names.PIPELINE: pipeline}, environment=os.environ.get("KEDRO_ENV"))["mlflow"]
+        except MissingConfigException:
+            return pipeline
+        return str(config.get("tracking", {}).get("experiment", {}).get("name") or pipeline)
 
 
-@cache
-def _experiment(project: Path, environment: str | None, pipeline: str) -> str:
-    if not (project / "pyproject.toml").is_file():
-        return pipeline
-    from kedro.config import MissingConfigException
+def experiments() -> dict[str, frozenset[str]]:
+    """DAGs by the experiment that their runs go to, of the project's `airflow.yml`; empty where there is no project.
 
-    bootstrapped(project)
-    try:
-        config = config_loader(project, {names.PIPELINE: pipeline}, environment=environment)["mlflow"]
-    except MissingConfigException:
-        return pipeline
-    return str(config.get("tracking", {}).get("experiment", {}).get("name") or pipeline)
+    Read anew each time: a pipeline may have come. Whoever asks often keeps it for a while.
+    """
+    with _asking:
+        project = project_path()
+        if not (project / "pyproject.toml").is_file():
+            return {}
+        from kedro.config import MissingConfigException
+
+        try:
+            bootstrapped(project)
+            blocks = config_loader(project, environment=os.environ.get("KEDRO_ENV"))["airflow"]
+        except MissingConfigException:
+            return {}
+        found: dict[str, set[str]] = {}
+        for dag in sorted(blocks.keys() - {"default"}):
+            found.setdefault(experiment(dag), set()).add(dag)
+    return {name: frozenset(dags) for name, dags in found.items()}
 
 
 @cache

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -35,13 +36,15 @@ HEADERS = {
 User = Annotated[Any, Depends(get_user)]
 
 
-def may_read(user: Any, dag_id: str | None) -> bool:
-    """Whether a user may see the runs of a DAG; those without one, whether the user may see Airflow's pages at all."""
+def may_read(user: Any, dags: Iterable[str]) -> bool:
+    """Whether a user may see the runs of all these DAGs."""
     manager = get_auth_manager()
-    if dag_id is None:
-        return manager.is_authorized_view(access_view=AccessView.WEBSITE, user=user)
-    details = DagDetails(id=dag_id)
-    return manager.is_authorized_dag(method="GET", access_entity=DagAccessEntity.RUN, details=details, user=user)
+    return all(
+        manager.is_authorized_dag(
+            method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=dag), user=user
+        )
+        for dag in dags
+    )
 
 
 def answer_denied(request: Request, error: HTTPException) -> Response:

@@ -10,10 +10,11 @@ from starlette.responses import RedirectResponse, Response
 
 from tracked_kedro import mlflow_pages
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.names import DAG_ID_TAG
 from tracked_kedro.web import shell
 from tracked_kedro.web.access import User, may_read
 from tracked_kedro.web.tracking import NotStoredError, Tracking
+
+_MOST_BYTES = 16 * 2**20  # of a picture
 
 
 def application() -> FastAPI:
@@ -27,7 +28,8 @@ def application() -> FastAPI:
         _run(tracking, user, run_id)
         if not path.endswith(".png") or ".." in path.split("/"):
             raise NotStoredError("Only pictures (.png) are shown here")
-        return Response(tracking.artifact(run_id, path), media_type="image/png", headers={"Cache-Control": "no-store"})
+        content = tracking.artifact(run_id, path, _MOST_BYTES)
+        return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     return app
 
@@ -76,10 +78,8 @@ def _add_ways(app: FastAPI, tracking: Tracking) -> None:
 
 
 def _run(tracking: Tracking, user: Any, run_id: str) -> Any:
-    if not run_id.isalnum():
-        raise NotStoredError("That is no id of a run")
     found = tracking.run(run_id)
-    if not may_read(user, found.data.tags.get(DAG_ID_TAG)):
+    if not may_read(user, tracking.dags_of(found)):
         raise HTTPException(403, "You may not see the runs of this DAG")
     return found
 

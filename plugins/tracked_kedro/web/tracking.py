@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tracked_kedro.errors import UnavailableError, classified
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.names import PARENT_RUN_TAG
+from tracked_kedro.names import DAG_ID_TAG, PARENT_RUN_TAG
 from tracked_kedro.paging import paged
 from tracked_kedro.web.fresh import Fresh
 
@@ -22,10 +24,20 @@ _MLFLOW_SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _FRESH_SECONDS = 10.0
+# For how long the project is not asked for its DAGs again.
+_DAGS_SECONDS = 60.0
+# A child run of a child run is nobody's here; a chain longer than this is no tree.
+_MOST_PARENTS = 4
+_MOST_CHILDREN = 50_000
+_ID = re.compile("[0-9A-Za-z]{1,64}")
 
 
 class NotStoredError(LookupError):
     """The tracking server has no such run, table or series."""
+
+
+class UnreadableError(NotStoredError):
+    """It has one, but not such that a page can show it; the message holds nothing of its content."""
 
 
 class Tracking:
@@ -33,6 +45,7 @@ class Tracking:
 
     def __init__(self) -> None:
         self.fresh = Fresh(_FRESH_SECONDS)
+        self._dags = Fresh(_DAGS_SECONDS)
 
     @cached_property
     def client(self) -> Any:
@@ -43,41 +56,87 @@ class Tracking:
 
         return MlflowClient()
 
+    def experiments(self) -> Mapping[str, frozenset[str]]:
+        """The DAGs of this deployment, by the name of the experiment that their runs are in; no other run counts."""
+        return self._dags.get((), tracking_server.experiments)
+
+    def dags_of(self, run: Any) -> frozenset[str]:
+        """The DAGs whose runs a person must be allowed to see to see this one: those of its parent, whatever it says.
+
+        Raises:
+            NotStoredError: the run is in no experiment of this deployment, or its parent in another one.
+        """
+        parent = run
+        for _ in range(_MOST_PARENTS):
+            above = parent.data.tags.get("mlflow.parentRunId")
+            if above is None:
+                break
+            parent = self.run(above)
+            if parent.info.experiment_id != run.info.experiment_id:
+                raise _unknown(run.info.run_id)
+        else:
+            raise _unknown(run.info.run_id)
+        return self.named_dags(self._experiment(run.info.experiment_id), parent)
+
+    def named_dags(self, experiment: str, parent: Any) -> frozenset[str]:
+        """The DAG that a parent run of an experiment names; all of the experiment's where it names none.
+
+        Raises:
+            NotStoredError: the experiment is none of this deployment, or the DAG none of the experiment's.
+        """
+        dags, dag = self.experiments().get(experiment, frozenset()), parent.data.tags.get(DAG_ID_TAG)
+        named = dags if dag is None else dags & {dag}
+        if not named:
+            raise _unknown(parent.info.run_id)
+        return named
+
+    def _experiment(self, experiment_id: str) -> str:
+        return self.fresh.get(("experiment", experiment_id), lambda: self.client.get_experiment(experiment_id).name)
+
     def run(self, run_id: str) -> Any:
-        """Any run of the tracking server.
+        """Any run of the tracking server: `dags_of` says who may see it.
 
         Raises:
             NotStoredError: there is none with this id.
         """
         from mlflow.exceptions import MlflowException
 
+        if not _ID.fullmatch(run_id):
+            raise NotStoredError("That is no id of a run")
         try:
             return self.client.get_run(run_id)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            raise NotStoredError(f"The tracking server has no run {run_id}") from error
+            raise _unknown(run_id) from error
 
-    def artifact(self, run_id: str, path: str) -> bytes:
+    def artifact(self, run_id: str, path: str, most_bytes: int) -> bytes:
         """A small file among the artifacts of a run that may not have ended yet.
 
         Raises:
-            NotStoredError: the run has no such file.
+            NotStoredError: the run has no such file, or it is larger than that.
         """
 
         def ask() -> bytes:
             with tempfile.TemporaryDirectory() as folder:
-                return Path(self.download(run_id)(path, folder)).read_bytes()
+                return Path(self.download(run_id, most_bytes)(path, folder)).read_bytes()
 
         return self.fresh.get(("artifact", run_id, path), ask)
 
-    def download(self, run_id: str) -> Callable[[str, str], str]:
-        """A function that downloads a run's artifact into a folder, as `Files.get` takes it."""
+    def download(self, run_id: str, most_bytes: int) -> Callable[[str, str], str]:
+        """A function that downloads a run's artifact into a folder, as `Files.get` takes it, if it is no larger."""
 
         def download(path: str, folder: str) -> str:
             from mlflow.exceptions import MlflowException
 
             try:
+                items = self.client.list_artifacts(run_id, path.rpartition("/")[0] or None)
+                size = next((one.file_size for one in items if one.path == path and not one.is_dir), None)
+                # A folder has no size, and one that its store does not know is not found out by loading it.
+                if size is None:
+                    raise NotStoredError(f"Run {run_id} has no {path}")
+                if size > most_bytes:
+                    raise UnreadableError(f"it is larger than {most_bytes // 2**20} MiB")
                 return self.client.download_artifacts(run_id, path, folder)
             except (MlflowException, OSError) as error:
                 if isinstance(classified(error), UnavailableError):
@@ -92,7 +151,7 @@ class Tracking:
 
         query = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' AND tags.`{KEY_TAG}` IS NOT NULL"
         found: dict[str, str] = {}
-        for child in paged(self.client.search_runs, [run.info.experiment_id], query):
+        for child in islice(paged(self.client.search_runs, [run.info.experiment_id], query), _MOST_CHILDREN):
             name = child.data.tags[KEY_TAG]
             if name in series:
                 found.setdefault(name, child.info.run_id)
@@ -104,3 +163,8 @@ class Tracking:
         """Name and number of the model version that a parent run registered."""
         found = self.client.search_model_versions(f"tags.`{PARENT_RUN_TAG}` = '{run_id}'", max_results=1)
         return (found[0].name, str(found[0].version)) if found else None
+
+
+def _unknown(run_id: str) -> NotStoredError:
+    """The same of a run that is not there, and of one that is nobody's here."""
+    return NotStoredError(f"The tracking server has no run {run_id}")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.deployment import ROOT, deployment_environment
+from tests.fixtures.rents import write_project
 from tests.fixtures.templates import Migrate
 
 HEAVY = ["mlflow", "kedro", "polars", "pandas", "plotly"]
@@ -70,7 +71,7 @@ with open("one.png", "wb") as file:
     file.write(b"PNG")
 client.log_artifact(parent, "one.png", "figures")
 
-server = TestClient(create_app(apps="core"), follow_redirects=False)
+server = TestClient(create_app(apps="core"), base_url="http://localhost", follow_redirects=False)
 token = server.post("/auth/token", json={"username": "admin", "password": "of this test"}).json()["access_token"]
 login = {"Authorization": f"Bearer {token}"}
 server.cookies.clear()
@@ -160,6 +161,7 @@ def test_without_the_forecasts_page_links_and_pictures_work(
     passwords.write_text(json.dumps({"admin": "of this test"}))
     here = {
         **environment,
+        "KEDRO_PROJECT_PATH": str(write_project(tmp_path / "lettings")),
         "PYTHONPATH": str(library.parent),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",

@@ -8,8 +8,9 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.fixtures.rents import Rents
 from tracked_kedro import paging
-from tracked_kedro.web.tracking import NotStoredError, Tracking
+from tracked_kedro.web.tracking import NotStoredError, Tracking, UnreadableError
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def test_what_is_not_there_is_named(store: MlflowClient, experiment: str):
     with mlflow.start_run(experiment_id=experiment) as run:
         mlflow.log_text("x", "figures/one.txt")
     tracking = Tracking()
-    assert tracking.artifact(run.info.run_id, "figures/one.txt") == b"x"
+    assert tracking.artifact(run.info.run_id, "figures/one.txt", 1) == b"x"
     with pytest.raises(NotStoredError, match="no figures/two"):
-        tracking.artifact(run.info.run_id, "figures/two.txt")
+        tracking.artifact(run.info.run_id, "figures/two.txt", 1)
     with pytest.raises(NotStoredError, match="no run 0123"):
         tracking.run("0123")
     assert tracking.model_version_of(run.info.run_id) is None
@@ -60,3 +61,39 @@ def test_the_version_that_a_run_registered(store: MlflowClient, experiment: str)
     store.create_registered_model("rents")
     store.create_model_version("rents", run.info.artifact_uri, run.info.run_id, tags={"parent_run_id": run.info.run_id})
     assert Tracking().model_version_of(run.info.run_id) == ("rents", "1")
+
+
+def test_a_file_larger_than_the_limit_is_not_loaded_nor_is_a_folder(store: MlflowClient, experiment: str):
+    with mlflow.start_run(experiment_id=experiment) as run:
+        mlflow.log_text("xx", "figures/one.png")
+        mlflow.log_text("x", "figures/two.png/three.png")
+    tracking = Tracking()
+    with pytest.raises(UnreadableError, match="larger than"):
+        tracking.artifact(run.info.run_id, "figures/one.png", 1)
+    with pytest.raises(NotStoredError, match=r"has no figures/two\.png"):
+        tracking.artifact(run.info.run_id, "figures/two.png", 1)
+
+
+def test_whose_a_run_is_says_its_experiment_and_its_parent(store: MlflowClient, experiment: str, rents: Rents):
+    elsewhere = store.create_experiment("strangers")
+    tracking = Tracking()
+    assert tracking.experiments() == {"rents": {"rents"}}
+
+    def dags(run) -> set[str]:
+        return set(tracking.dags_of(run))
+
+    parent = store.create_run(experiment, tags={"airflow.dag_id": "rents"})
+    child = store.get_run(child_of(store, parent, **{"airflow.dag_id": "another"}))
+    assert dags(parent) == dags(child) == dags(store.create_run(experiment)) == {"rents"}
+    forged = store.create_run(elsewhere, tags={"airflow.dag_id": "rents"})
+    theirs = store.create_run(elsewhere, tags={"mlflow.parentRunId": parent.info.run_id})
+    ours = store.create_run(experiment, tags={"mlflow.parentRunId": forged.info.run_id})
+    for run in (forged, theirs, ours, store.create_run(experiment, tags={"airflow.dag_id": "another"})):
+        with pytest.raises(NotStoredError, match=f"no run {run.info.run_id}"):
+            tracking.dags_of(run)
+
+
+@pytest.mark.parametrize("run_id", ["", "a b", "../x", "a" * 65, "é", "'"])
+def test_what_is_no_id_is_not_asked_for(run_id: str):
+    with pytest.raises(NotStoredError, match="That is no id of a run"):
+        Tracking().run(run_id)

@@ -63,6 +63,8 @@ def _add_pages(app: FastAPI, stored: Stored) -> None:
     @app.get("/")
     def home(request: Request, user: User) -> Response:
         experiments = _readable(stored, user)
+        if not experiments and stored.experiments():
+            raise HTTPException(403, "You may not see the runs of any DAG whose forecasts are stored here")
         if not experiments:
             return page(
                 request,

@@ -8,6 +8,8 @@ import re
 import polars as pl
 from starlette.responses import Response
 
+# Space before it, as some spreadsheets skip it, and the wide forms that they take for the same.
+_FORMULA = re.compile("^[\\s\u00a0\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n]")
 _TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -15,8 +17,8 @@ def download(table: pl.DataFrame, kind: str, *name: str) -> Response:
     """A table as a file, named after what it is of.
 
     Args:
-        table: CSV has no lists, so those columns are left out of it; a text that a spreadsheet would execute gets an
-            apostrophe in front (OWASP, CSV injection).
+        table: CSV has no lists, so those columns are left out of it; a text that a spreadsheet would execute, the name
+            of a column too, gets an apostrophe in front (OWASP, CSV injection).
         kind: "csv" or "parquet".
         name: parts of the file's name.
     """
@@ -34,6 +36,7 @@ def download(table: pl.DataFrame, kind: str, *name: str) -> Response:
 
 def _without_formulas(table: pl.DataFrame) -> pl.DataFrame:
     texts = pl.selectors.string()
-    return table.with_columns(
-        pl.when(texts.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + texts).otherwise(texts).name.keep()
+    cells = table.with_columns(
+        pl.when(texts.str.contains(_FORMULA.pattern)).then(pl.lit("'") + texts).otherwise(texts).name.keep()
     )
+    return cells.rename({name: f"'{name}" for name in table.columns if _FORMULA.match(name)})

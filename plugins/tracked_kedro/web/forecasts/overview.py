@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import polars as pl
 
 PAGE_SIZE = 50
+_LONGEST_KEY = 200
 
 #: Columns that can be sorted by, and what they are called.
 SORTABLE = {
@@ -138,5 +139,8 @@ def _sorted(table: pl.DataFrame, query: Query) -> pl.DataFrame:
 
 
 def plain(text: str) -> str:
-    """Lower case without accents, so that "belem" finds "Belém"."""
+    """Lower case without accents, so that "belem" finds "Belém"; of a long text the beginning."""
+    text = text[:_LONGEST_KEY]
+    if text.isascii():
+        return text.lower()
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))

@@ -8,13 +8,16 @@ from typing import Any
 
 import polars as pl
 
+from tracked_kedro.web.forecasts.runs import StoredRun, short
 from tracked_kedro.web.forecasts.series import Realised, observations, plot_data, realised
-from tracked_kedro.web.forecasts.stored import Stored, StoredRun
+from tracked_kedro.web.forecasts.stored import Stored
 from tracked_kedro.web.forecasts.view import View
 from tracked_kedro.web.tracking import NotStoredError
 
 # Earlier runs whose forecasts are held against what happened.
 EARLIER = 24
+_MOST_COMPARED, _LONGEST_NAME = 2_000, 60
+_MOST_METRICS = 200
 
 
 def row_of(stored: Stored, run: StoredRun, series: str) -> dict[str, Any] | None:
@@ -31,16 +34,21 @@ def known_row(stored: Stored, view: View, series: str) -> dict[str, Any]:
     """
     row = row_of(stored, view.run, series)
     if row is None:
-        near = get_close_matches(series, stored.overview(view.run)["series"].to_list(), 1)
+        # Comparing takes the product of their lengths: as much as a person would have mistyped.
+        names = stored.overview(view.run)["series"].head(_MOST_COMPARED).str.slice(0, _LONGEST_NAME).to_list()
+        near = get_close_matches(series[:_LONGEST_NAME], names, 1)
         hint = f"; there is {near[0]!r}" if near else ""
-        raise NotStoredError(f"The run of {view.run.month} knows no series {series!r}{hint}")
+        raise NotStoredError(f"The run of {view.run.month} knows no series {short(series)!r}{hint}")
     return row
 
 
 def known_by_now(stored: Stored, view: View, series: str) -> dict[date, float]:
     """Observed months as the newest run knows them; as the one that is looked at does where it lacks the series."""
     for run in dict.fromkeys((view.runs[0], view.run)):
-        row = row_of(stored, run, series)
+        try:
+            row = row_of(stored, run, series)
+        except NotStoredError:
+            continue
         observed = observations(stored.history(run, row.get("child_run_id")), row) if row else {}
         if observed:
             return observed
@@ -58,7 +66,7 @@ def shown(stored: Stored, view: View, series: str, row: dict[str, Any]) -> dict[
     return {
         "plot": plot_data(observed, fit, forecasts, named, row.get("last_observation")),
         "since": Realised(since) if since else None,
-        "diagnostics": _diagnostics(stored, row),
+        "diagnostics": _diagnostics(stored, view.run, row),
     }
 
 
@@ -73,10 +81,13 @@ def past_forecasts(stored: Stored, view: View, series: str) -> Realised | None:
     return Realised(sorted(months, key=lambda month: month.date)) if months else None
 
 
-def _diagnostics(stored: Stored, row: dict[str, Any]) -> dict[str, str]:
+def _diagnostics(stored: Stored, run: StoredRun, row: dict[str, Any]) -> dict[str, str]:
     if not row.get("child_run_id"):
         return {}
-    child = stored.child(row["child_run_id"])
-    metrics = {name: f"{value:.4g}" for name, value in sorted(child.data.metrics.items())}
-    tags = {name: child.data.tags[name] for name in ("method_used", "failure") if name in child.data.tags}
+    try:
+        child = stored.child(run, row["child_run_id"])
+    except NotStoredError:
+        return {}
+    metrics = {short(name): f"{value:.4g}" for name, value in sorted(child.data.metrics.items())[:_MOST_METRICS]}
+    tags = {name: short(child.data.tags[name]) for name in ("method_used", "failure") if name in child.data.tags}
     return {**tags, **metrics}

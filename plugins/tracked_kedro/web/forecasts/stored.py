@@ -7,54 +7,29 @@ seconds. Requires nothing of a pipeline but these artifacts: `forecasts/overview
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from tracked_kedro import names
-from tracked_kedro.month import month_before
 from tracked_kedro.paging import paged
+from tracked_kedro.web.forecasts import tables
 from tracked_kedro.web.forecasts.kept import Files
+from tracked_kedro.web.forecasts.runs import StoredRun, Unreadable, UnreadableRun, stored_run
 from tracked_kedro.web.fresh import Fresh
-from tracked_kedro.web.tracking import NotStoredError, Tracking
-
-log = logging.getLogger(__name__)
+from tracked_kedro.web.tracking import NotStoredError, Tracking, UnreadableError
 
 OVERVIEW = "forecasts/overview.parquet"
 FORECASTS = "forecasts/forecasts.parquet"
 SERIES = "series.parquet"
 
 _MOST_RUNS = 240
+_MOST_MONTHS = 2_000  # of one series in one run
 _AT_ONCE = 8  # requests to the tracking server
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A parent run that has ended and holds forecasts.
-
-    Attributes:
-        version: changes when the run is done again.
-        month: the last month that it read, YYYY-MM.
-        dag: its DAG and DAG run, None where it was not run by Airflow.
-    """
-
-    run_id: str
-    version: str
-    month: str
-    name: str
-    status: str
-    tags: dict[str, str] = field(repr=False, compare=False)
-
-    @property
-    def dag(self) -> tuple[str, str] | None:
-        """Ids of the DAG and the DAG run."""
-        ids = self.tags.get(names.DAG_ID_TAG), self.tags.get(names.DAG_RUN_ID_TAG)
-        return (ids[0], ids[1]) if ids[0] and ids[1] else None
 
 
 @dataclass(frozen=True)
@@ -71,7 +46,7 @@ class Stored:
     def __init__(self, tracking: Tracking, files: Files) -> None:
         self._tracking, self._files = tracking, files
         self._holds: dict[tuple[str, str], bool] = {}
-        self._unreadable: set[str] = set()
+        self.unreadable = Unreadable()
         self._frames = Fresh(3600.0, most=24)
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forecasts-page")
         self._lock = threading.Lock()
@@ -81,38 +56,39 @@ class Stored:
         return self._tracking.client
 
     def experiments(self) -> list[str]:
-        """Names of the experiments whose runs hold forecasts, in alphabetical order."""
+        """Names of the deployment's experiments whose runs hold forecasts, in alphabetical order."""
 
         def ask() -> list[str]:
-            found = paged(self._client.search_experiments)
-            return sorted(one.name for one in found if self.runs(one.name))
+            found = {one.name for one in paged(self._client.search_experiments)}
+            return sorted(name for name in self._tracking.experiments() if name in found and self.runs(name))
 
         return self._tracking.fresh.get(("experiments",), ask)
 
     def runs(self, experiment: str) -> list[StoredRun]:
         """The run of each month that holds forecasts, the newest first; empty where there is none.
 
-        Of several runs of a month it is the one that ended last.
+        Of several runs of a month it is the one that ended last, as far as it can be read.
 
         Raises:
             NotStoredError: there is no such experiment.
         """
-        return self._tracking.fresh.get(("runs", experiment), lambda: self._ask_runs(experiment))
+        by_month: dict[str, StoredRun] = {}
+        for run in self._tracking.fresh.get(("runs", experiment), lambda: self._ask_runs(experiment)):
+            if run not in self.unreadable:
+                by_month.setdefault(run.month, run)
+        return [by_month[month] for month in sorted(by_month, reverse=True)]
 
     def _ask_runs(self, experiment: str) -> list[StoredRun]:
         ended = self._ended(experiment)
-        holding = [run for run, holds in zip(ended, self._pool.map(self._holds_forecasts, ended), strict=True) if holds]
-        by_month: dict[str, StoredRun] = {}
-        for run in holding:
-            by_month.setdefault(run.month, run)
-        return [by_month[month] for month in sorted(by_month, reverse=True)]
+        return [run for run, holds in zip(ended, self._pool.map(self._holds_forecasts, ended), strict=True) if holds]
 
     def _ended(self, experiment: str) -> list[StoredRun]:
         """Its parent runs that have ended, whatever they hold; the last one first."""
         return self._tracking.fresh.get(("ended", experiment), lambda: self._ask_ended(experiment))
 
     def _ask_ended(self, experiment: str) -> list[StoredRun]:
-        found = self._client.get_experiment_by_name(experiment)
+        ours = experiment in self._tracking.experiments()
+        found = self._client.get_experiment_by_name(experiment) if ours else None
         if found is None:
             raise NotStoredError(f"There is no experiment {experiment!r} on the tracking server")
         parents = self._client.search_runs(
@@ -121,18 +97,21 @@ class Stored:
             max_results=_MOST_RUNS,
             order_by=["attributes.end_time DESC"],
         )
-        readable = (self._readable(run) for run in parents if run.info.status in ("FINISHED", "FAILED"))
-        return [run for run in readable if run is not None]
+        ended = (self._known(experiment, run) for run in parents if run.info.status in ("FINISHED", "FAILED"))
+        return [run for run in ended if run is not None]
 
-    def _readable(self, run: Any) -> StoredRun | None:
-        """A parent run as the page wants it; None, and a line in the log once, where its tags are not as ours are."""
+    def _known(self, experiment: str, run: Any) -> StoredRun | None:
+        """A parent run as the page wants it; None where it is nobody's here, or its tags are not as ours are."""
         try:
-            return _stored(run)
-        except (ValueError, TypeError, OSError, OverflowError) as error:
+            dags = self._tracking.named_dags(experiment, run)
+        except NotStoredError:
+            return None
+        try:
+            return stored_run(run, experiment, dags)
+        except (ValueError, TypeError, OSError, OverflowError):
             # Whoever may write to the tracking server may have made it: it is no reason to show nobody anything.
-            if run.info.run_id not in self._unreadable:
-                self._unreadable.add(run.info.run_id)
-                log.warning("Run %s is passed over: %s", run.info.run_id, type(error).__name__)
+            reason = "its cutoff or its end is no date"
+            self.unreadable.add(UnreadableRun(experiment, run.info.run_id, dags, reason), str(run.info.end_time))
             return None
 
     def _holds_forecasts(self, run: StoredRun) -> bool:
@@ -167,18 +146,28 @@ class Stored:
         return next((version.rpartition("/")[0] for version in versions if version), None)
 
     def overview(self, run: StoredRun) -> pl.DataFrame:
-        """One row per series of the run."""
-        return self._frames.get((run.run_id, run.version), lambda: pl.read_parquet(self._file(run, OVERVIEW)))
+        """One row per series of the run.
+
+        Raises:
+            UnreadableError: its table cannot be read; from now on `runs` passes it over.
+        """
+        return self._frames.get((run.run_id, run.version), lambda: self._read(run, OVERVIEW, tables.OVERVIEW))
 
     def read_newest(self) -> None:
         """Keep the newest overview of each experiment."""
         for experiment in self.experiments():
-            self.overview(self.runs(experiment)[0])
+            with contextlib.suppress(NotStoredError):
+                self.overview(self.runs(experiment)[0])
 
     def forecasts(self, run: StoredRun, series: str | None = None) -> pl.DataFrame:
-        """Held-out and ahead forecasts of one series, or of all."""
-        lazy = pl.scan_parquet(self._file(run, FORECASTS))
-        return (lazy if series is None else lazy.filter(pl.col("series") == series)).collect()
+        """Held-out and ahead forecasts of one series, or of all.
+
+        Raises:
+            NotStoredError: the run holds none, or none that can be read.
+        """
+        if series is None:
+            return self._read(run, FORECASTS, tables.FORECASTS)
+        return self._read(run, FORECASTS, tables.FORECASTS, pl.col("series") == series).head(_MOST_MONTHS)
 
     def forecasts_of_many(self, runs: list[StoredRun], series: str) -> list[pl.DataFrame]:
         """Forecasts of one series by several runs, in their order; empty where a run has none."""
@@ -196,27 +185,30 @@ class Stored:
         if not child_run_id:
             return None
         try:
-            return pl.read_parquet(
-                self._files.get(f"{child_run_id}-{run.version}", SERIES, self._tracking.download(child_run_id))
-            )
+            child = self.child(run, child_run_id).info.run_id
+            return self._read(run, SERIES, tables.HISTORY, of=child)
         except NotStoredError:
             return None
 
-    def child(self, run_id: str) -> Any:
-        """A child run with its metrics, parameters and tags."""
-        return self._tracking.fresh.get(("child", run_id), lambda: self._client.get_run(run_id))
+    def child(self, run: StoredRun, run_id: str) -> Any:
+        """A child run of a run with its metrics, parameters and tags.
 
-    def _file(self, run: StoredRun, path: str) -> str:
-        return self._files.get(f"{run.run_id}-{run.version}", path, self._tracking.download(run.run_id))
+        Raises:
+            NotStoredError: the run has no such child. Who may see the run may not for that see another DAG's.
+        """
+        found = self._tracking.fresh.get(("child", run_id), lambda: self._tracking.run(run_id))
+        if found.data.tags.get("mlflow.parentRunId") != run.run_id:
+            raise NotStoredError(f"Run {run.run_id} has no child run {run_id}")
+        return found
 
-
-def _stored(run: Any) -> StoredRun:
-    tags = dict(run.data.tags)
-    cutoff = tags.get(names.CUTOFF)
-    month = month_before(date.fromisoformat(cutoff[:10])) if cutoff else _month_of(run.info.end_time)
-    return StoredRun(run.info.run_id, str(run.info.end_time), month, run.info.run_name, run.info.status, tags)
-
-
-def _month_of(milliseconds: int) -> str:
-    when = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{when.year:04d}-{when.month:02d}"
+    def _read(
+        self, run: StoredRun, path: str, table: tables.Table, only: pl.Expr | None = None, of: str | None = None
+    ) -> pl.DataFrame:
+        """A table of a run, or of one of its child runs; what cannot be read is reported, and a run passed over."""
+        owner = of or run.run_id
+        try:
+            load = self._tracking.download(owner, table.most_bytes)
+            return tables.read(self._files.get(f"{owner}-{run.version}", path, load), table, only)
+        except UnreadableError as error:
+            self.unreadable.add(UnreadableRun(run.experiment, owner, run.dags, f"{path}: {error}"), run.version)
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -10,8 +11,12 @@ from fastapi import HTTPException
 
 from tracked_kedro.names import SIMULATED_TAG, UNIT_TAG
 from tracked_kedro.web.access import may_read
-from tracked_kedro.web.forecasts.stored import Stored, StoredRun, Version
-from tracked_kedro.web.tracking import NotStoredError
+from tracked_kedro.web.forecasts.runs import StoredRun, UnreadableRun
+from tracked_kedro.web.forecasts.stored import Stored, Version
+from tracked_kedro.web.tracking import NotStoredError, UnreadableError
+
+# Runs of one month, or newest ones, whose tables are tried for one answer; the next answer goes on from there.
+_MOST_TRIED = 8
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class View:
     Attributes:
         runs: the run of each month, the newest first.
         run: the one that is looked at.
+        unreadable: runs that are passed over, because they cannot be read.
     """
 
     experiment: str
@@ -28,6 +34,7 @@ class View:
     run: StoredRun
     champion: Version | None
     challenger: Version | None
+    unreadable: list[UnreadableRun]
 
     @classmethod
     def of(cls, stored: Stored, user: Any, experiment: str, month: str | None = None) -> View:
@@ -37,16 +44,14 @@ class View:
             NotStoredError: there is no such experiment or month.
             HTTPException: 403, the user may not see the runs of this DAG.
         """
-        runs = readable(stored, user, experiment)
-        if month is None:
-            run = runs[0]
-        else:
-            run = next((one for one in runs if one.month == month), runs[0])
-            if run.month != month:
-                near = get_close_matches(month, [one.month for one in runs], 1, 0) or [runs[0].month]
-                raise NotStoredError(f"No run of {experiment} holds forecasts made after {month!r}; there is {near[0]}")
+        runs, run = _chosen(stored, user, experiment, month)
         return cls(
-            experiment, runs, run, stored.version(experiment, "champion"), stored.version(experiment, "challenger")
+            experiment,
+            runs,
+            run,
+            stored.version(experiment, "champion"),
+            stored.version(experiment, "challenger"),
+            [one for one in stored.unreadable.of(experiment) if may_read(user, one.dags)],
         )
 
     @property
@@ -82,6 +87,20 @@ class View:
         return [run for run in self.runs if run.run_id in wanted and run != self.run]
 
 
+def _chosen(stored: Stored, user: Any, experiment: str, month: str | None) -> tuple[list[StoredRun], StoredRun]:
+    """The runs, and the one of the month or the newest: the first of them whose table can be read."""
+    for _ in range(_MOST_TRIED):
+        runs = readable(stored, user, experiment)
+        run = runs[0] if month is None else next((one for one in runs if one.month == month), None)
+        if run is None:
+            near = get_close_matches(str(month)[:10], [one.month for one in runs], 1, 0) or [runs[0].month]
+            raise NotStoredError(f"No run of {experiment} holds forecasts made after {month!r}; there is {near[0]}")
+        with contextlib.suppress(UnreadableError):
+            stored.overview(run)
+            return runs, run
+    raise NotStoredError(f"None of {_MOST_TRIED} runs of {experiment} can be read; Airflow's log says why")
+
+
 def readable(stored: Stored, user: Any, experiment: str) -> list[StoredRun]:
     """Runs of an experiment that a user may see.
 
@@ -92,8 +111,8 @@ def readable(stored: Stored, user: Any, experiment: str) -> list[StoredRun]:
     runs = stored.runs(experiment)
     if not runs:
         raise NotStoredError(f"No run of {experiment} holds forecasts")
-    allowed = {dag: may_read(user, dag) for dag in {run.dag and run.dag[0] for run in runs}}
-    seen = [run for run in runs if allowed[run.dag and run.dag[0]]]
+    allowed = {dags: may_read(user, dags) for dags in {run.dags for run in runs}}
+    seen = [run for run in runs if allowed[run.dags]]
     if not seen:
         raise HTTPException(403, f"You may not see the runs of {experiment}")
     return seen

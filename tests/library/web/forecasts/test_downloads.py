@@ -16,10 +16,17 @@ def test_a_csv_has_its_numbers_and_no_lists():
     assert response.headers["content-disposition"] == 'attachment; filename="rents-2019-10-.._over_view.csv"'
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=1", "\uff1d1"]
+)
 def test_a_formula_is_text(text: str):
     response = download(pl.DataFrame({"label": [text, "plain"]}), "csv", "rents")
     assert pl.read_csv(io.BytesIO(response.body))["label"].to_list() == [f"'{text}", "plain"]
+
+
+def test_a_formula_as_a_name_of_a_column_is_text():
+    response = download(pl.DataFrame({"=1+1": ["a"], "b": ["c"]}), "csv", "rents")
+    assert pl.read_csv(io.BytesIO(response.body)).columns == ["'=1+1", "b"]
 
 
 def test_parquet_is_as_it_was_stored():

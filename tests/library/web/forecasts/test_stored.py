@@ -1,24 +1,26 @@
-"""Runs that others have made, in whatever shape, on a real store."""
+"""Tags and times of runs that others have made."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
+from tests.fixtures.rents import Rents
+
 from tracked_kedro.web.forecasts.kept import Files
-from tracked_kedro.web.forecasts.stored import Stored, Version, _stored
+from tracked_kedro.web.forecasts.runs import StoredRun, Unreadable, UnreadableRun, short, stored_run
+from tracked_kedro.web.forecasts.stored import Stored, Version
 from tracked_kedro.web.tracking import Tracking
 
 
 @pytest.fixture
-def experiment(store: MlflowClient, var: Path) -> str:
+def experiment(rents: Rents, store: MlflowClient, var: Path) -> str:
     return store.create_experiment("rents", artifact_location=(var / "artifacts").as_uri())
 
 
@@ -26,25 +28,6 @@ def run_of(experiment: str, **tags: str) -> str:
     with mlflow.start_run(experiment_id=experiment, tags=tags) as run:
         mlflow.log_text("not looked into", "forecasts/overview.parquet")
         return run.info.run_id
-
-
-def test_a_malformed_run_hides_no_other_and_is_reported_once(store: MlflowClient, experiment: str, tmp_path: Path):
-    good = run_of(experiment, cutoff="2019-11-01")
-    bad = run_of(experiment, cutoff="not-a-date")
-    stored = Stored(Tracking(), Files(tmp_path))
-    # At the module's own logger: Kedro, which the first request may import, takes the root's handlers away.
-    logger, messages = logging.getLogger(Stored.__module__), []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger.addHandler(handler)
-    try:
-        for _ in range(2):
-            assert [run.run_id for run in stored.runs("rents")] == [good]
-            stored._tracking.fresh._answers.clear()
-    finally:
-        logger.removeHandler(handler)
-    assert messages == [f"Run {bad} is passed over: ValueError"]
-    assert stored.experiments() == ["rents"]
 
 
 def test_the_champion_is_of_the_model_that_the_runs_registered(store: MlflowClient, experiment: str, tmp_path: Path):
@@ -76,12 +59,30 @@ class Run:
         self.info, self.data = Info(end_time), type("Data", (), {"tags": tags})
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(cutoff=st.one_of(st.none(), st.text(max_size=40)), end_time=st.one_of(st.none(), st.integers()))
 def test_no_tag_and_no_time_is_another_error(cutoff: str | None, end_time: int | None):
     tags: dict[str, Any] = {} if cutoff is None else {"cutoff": cutoff}
     try:
-        made = _stored(Run(tags, end_time))
+        made = stored_run(Run(tags, end_time), "rents", frozenset({"rents"}))
     except (ValueError, TypeError, OSError, OverflowError):
         return
     assert len(made.month) == len("2019-10")
+
+
+@given(st.text(max_size=400))
+def test_a_tag_is_short_and_can_be_shown_and_asked_for(text: str):
+    assert len(short(text)) <= 300
+    assert short(text).isprintable()
+    short(text).encode()
+
+
+def test_an_unreadable_run_is_told_once_a_version_and_not_kept_for_ever(caplog: pytest.LogCaptureFixture):
+    known = Unreadable(most=2)
+    for run, version in (("a", "1"), ("a", "1"), ("a", "2"), ("b", "1")):
+        known.add(UnreadableRun("rents", run, frozenset(), "it is no such table"), version)
+    assert StoredRun("rents", "a", "1", "2019-10", frozenset(), {}) not in known
+    assert StoredRun("rents", "a", "2", "2019-10", frozenset(), {}) in known
+    assert [one.run_id for one in known.of("rents")] == ["b", "a"]
+    assert known.of("other") == []
+    assert len(caplog.messages) == 3
