@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from operations.native.errors import MissingPartError
+from operations.native.postgres import Postgres
+from operations.native.secrets import Secrets
 from tests.deployment import ROOT, deployment_environment
 from tests.fixtures.modes import open_to_others
 from tests.fixtures.rents import Rents
+from tests.fixtures.stack import folder_for_postgres
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 #: They write into the checkout, which others may read (an image is built from it), or nowhere.
@@ -89,3 +93,21 @@ def test_airflow_gives_task_logs_to_their_owner_alone():
     settings = deployment_environment(Path("/nowhere"))
     assert settings["AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS"] == "0o700"
     assert settings["AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS"] == "0o600"
+
+
+def test_postgres_reaches_its_folder_where_the_others_are_private():
+    before = os.umask(0o077)
+    try:
+        with folder_for_postgres() as folder:
+            native = folder / "var" / "native"
+            native.mkdir(parents=True, mode=0o700)
+            postgres = Postgres(native / "postgres", Secrets.of(native))
+            try:
+                postgres.command()
+            except MissingPartError as error:
+                pytest.skip(str(error))
+            assert (native / "postgres" / "data" / "PG_VERSION").exists()
+            # Root's Postgres is another user, who may pass and not look.
+            assert {path.stat().st_mode & 0o066 for path in (native, native.parent)} == {0}
+    finally:
+        os.umask(before)

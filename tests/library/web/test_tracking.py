@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 
 from tests.fixtures.rents import Rents
 from tracked_kedro import paging
+from tracked_kedro.web import tracking
 from tracked_kedro.web.tracking import NotStoredError, Tracking, UnreadableError
 
 
@@ -29,10 +30,28 @@ def test_a_series_beyond_the_first_page_is_found(store: MlflowClient, experiment
     children = {f"city {number}": child_of(store, parent, series=f"city {number}") for number in range(8)}
     child_of(store, other, series="city 0")
     child_of(store, parent)
-    tracking = Tracking()
+    server = Tracking()
     for wanted in ({"city 0"}, {"city 7"}, {"city 0", "city 3", "city 7"}):
-        assert set(tracking.children_of(parent, wanted)) == {children[name] for name in wanted}
-    assert tracking.children_of(parent, {"nowhere"}) == []
+        assert set(server.children_of(parent, wanted)) == {children[name] for name in wanted}
+    assert server.children_of(parent, {"nowhere"}) == []
+
+
+def test_a_parent_with_too_many_children_is_not_searched_for_ever(
+    store: MlflowClient, experiment: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(paging, "PAGE", 2)
+    monkeypatch.setattr(tracking, "_MOST_CHILDREN", 5)
+    parent = store.create_run(experiment)
+    for number in range(8):
+        child_of(store, parent, series=f"city {number}")
+    asked: list[str] = []
+    found = Tracking()
+    search = found.client.search_runs
+    monkeypatch.setattr(
+        found.client, "search_runs", lambda *given, **more: asked.append("page") or search(*given, **more)
+    )
+    assert found.children_of(parent, {"nowhere"}) == []
+    assert len(asked) == 3
 
 
 def test_the_newest_of_two_children_of_a_series(store: MlflowClient, experiment: str):
@@ -47,13 +66,13 @@ def test_the_newest_of_two_children_of_a_series(store: MlflowClient, experiment:
 def test_what_is_not_there_is_named(store: MlflowClient, experiment: str):
     with mlflow.start_run(experiment_id=experiment) as run:
         mlflow.log_text("x", "figures/one.txt")
-    tracking = Tracking()
-    assert tracking.artifact(run.info.run_id, "figures/one.txt", 1) == b"x"
+    server = Tracking()
+    assert server.artifact(run.info.run_id, "figures/one.txt", 1) == b"x"
     with pytest.raises(NotStoredError, match="no figures/two"):
-        tracking.artifact(run.info.run_id, "figures/two.txt", 1)
+        server.artifact(run.info.run_id, "figures/two.txt", 1)
     with pytest.raises(NotStoredError, match="no run 0123"):
-        tracking.run("0123")
-    assert tracking.model_version_of(run.info.run_id) is None
+        server.run("0123")
+    assert server.model_version_of(run.info.run_id) is None
 
 
 def test_the_version_that_a_run_registered(store: MlflowClient, experiment: str):
@@ -67,20 +86,20 @@ def test_a_file_larger_than_the_limit_is_not_loaded_nor_is_a_folder(store: Mlflo
     with mlflow.start_run(experiment_id=experiment) as run:
         mlflow.log_text("xx", "figures/one.png")
         mlflow.log_text("x", "figures/two.png/three.png")
-    tracking = Tracking()
+    server = Tracking()
     with pytest.raises(UnreadableError, match="larger than"):
-        tracking.artifact(run.info.run_id, "figures/one.png", 1)
+        server.artifact(run.info.run_id, "figures/one.png", 1)
     with pytest.raises(NotStoredError, match=r"has no figures/two\.png"):
-        tracking.artifact(run.info.run_id, "figures/two.png", 1)
+        server.artifact(run.info.run_id, "figures/two.png", 1)
 
 
 def test_whose_a_run_is_says_its_experiment_and_its_parent(store: MlflowClient, experiment: str, rents: Rents):
     elsewhere = store.create_experiment("strangers")
-    tracking = Tracking()
-    assert tracking.experiments() == {"rents": {"rents"}}
+    server = Tracking()
+    assert server.experiments() == {"rents": {"rents"}}
 
     def dags(run) -> set[str]:
-        return set(tracking.dags_of(run))
+        return set(server.dags_of(run))
 
     parent = store.create_run(experiment, tags={"airflow.dag_id": "rents"})
     child = store.get_run(child_of(store, parent, **{"airflow.dag_id": "another"}))
@@ -90,7 +109,7 @@ def test_whose_a_run_is_says_its_experiment_and_its_parent(store: MlflowClient, 
     ours = store.create_run(experiment, tags={"mlflow.parentRunId": forged.info.run_id})
     for run in (forged, theirs, ours, store.create_run(experiment, tags={"airflow.dag_id": "another"})):
         with pytest.raises(NotStoredError, match=f"no run {run.info.run_id}"):
-            tracking.dags_of(run)
+            server.dags_of(run)
 
 
 @pytest.mark.parametrize("run_id", ["", "a b", "../x", "a" * 65, "é", "'"])
