@@ -68,7 +68,7 @@ rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version>
 
 .PHONY: sign-models
 sign-models: $(PREPARED) ## Sign a version that you vouch for, so that it is served (VERSION=<name>/7)
-	@python -m operations in-native-stack python -m tracked_kedro sign-models $(if $(VERSION),--version "$(VERSION)")
+	@$(PRIVATE) python -m operations in-native-stack python -m tracked_kedro sign-models $(if $(VERSION),--version "$(VERSION)")
 
 .PHONY: native
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C (WORKERS=2: Celery)
