@@ -49,7 +49,9 @@ def experiment(pipeline: str) -> str:
         bootstrapped(project)
         try:
             # A loader of its own: what a value takes from runtime parameters, it takes from the loader made last.
-            config = config_loader(project, {names.PIPELINE: pipeline}, environment=os.environ.get("KEDRO_ENV"))["mlflow"]
+            config = config_loader(project, {names.PIPELINE: pipeline}, environment=os.environ.get("KEDRO_ENV"))[
+                "mlflow"
+            ]
         except MissingConfigException:
             return pipeline
         return str(config.get("tracking", {}).get("experiment", {}).get("name") or pipeline)

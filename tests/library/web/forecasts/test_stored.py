@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
 from tests.fixtures.rents import Rents
-
 from tracked_kedro.web.forecasts.kept import Files
 from tracked_kedro.web.forecasts.runs import StoredRun, Unreadable, UnreadableRun, short, stored_run
 from tracked_kedro.web.forecasts.stored import Stored, Version
