@@ -19,8 +19,8 @@ NOTE_TAG = "mlflow.note.content"
 FAILED_TASKS_TAG = "airflow.failed_tasks"
 # What became of the version: written by `decide` and `promote`, and by `close_run` where a person or a mode said no.
 PROMOTION_TAG = "promotion"
-# Why the Kedro session that failed last did so; set by whatever tracks sessions in the project.
-ERROR_TAGS = ("error_type", "error_message")
+# Why the Kedro session that failed first did so, and its nodes; set by whatever tracks sessions in the project.
+ERROR_TAGS = ("error_type", "error_message", "error_in")
 # Page of the DAG run, where Airflow's address is known.
 DAG_RUN_URL_TAG = "airflow.dag_run_url"
 # Which Airflow the DAG run belongs to: several may log to one tracking server. Its value is an Airflow Variable.

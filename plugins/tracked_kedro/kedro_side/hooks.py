@@ -33,7 +33,7 @@ from tracked_kedro.kedro_side.mlflow_config import MlflowConfig
 from tracked_kedro.kedro_side.parameter_check import check_parameters
 from tracked_kedro.kedro_side.project_config import config_loader
 from tracked_kedro.kedro_side.redaction import without_secrets
-from tracked_kedro.names import PIPELINE
+from tracked_kedro.names import ERROR_TAGS, PIPELINE, SHARD
 
 log = logging.getLogger(__name__)
 
@@ -202,9 +202,11 @@ class TrackingHook(MlflowHook):
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """End the run as FINISHED, unless it was already open."""
+        """End the run as FINISHED, unless it was already open: then a failure of the same nodes is mended."""
         if not self._asked_for:
             return
+        if self._use_mlflow and self._already_active_mlflow:
+            self._forget_failure(_whose(pipeline, run_params))
         if isinstance(pipeline, PipelineML):
             # Without its inference: kedro-mlflow would log that as a pickle (see `serving.hooks`).
             pipeline = pipeline.training
@@ -215,14 +217,20 @@ class TrackingHook(MlflowHook):
     def on_pipeline_error(
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Keep the reason; end the run as FAILED, unless it was already open."""
+        """Keep the reason; end the run as FAILED, unless it was already open.
+
+        Of a run that others fail in, too, the first failure is kept: those that come later are its consequences.
+        """
         if not self._is_mlflow_enabled:
             return
         # Not kedro-mlflow's own: it raises UnboundLocalError where no run is active in this thread (its issue 645).
         reason = {"error_type": type(error).__name__, "error_message": without_secrets(str(error))[:_TAG_LENGTH]}
         failed = RunStatus.to_string(RunStatus.FAILED)
+        reason["error_in"] = whose = _whose(pipeline, run_params)
         try:
             client = MlflowClient()
+            if self._already_active_mlflow and client.get_run(self.run_id).data.tags.get("error_in", whose) != whose:
+                return
             client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in reason.items()])
             if self._already_active_mlflow:
                 return
@@ -231,6 +239,24 @@ class TrackingHook(MlflowHook):
             client.set_terminated(self.run_id, failed)
         except _STORE_ERRORS:
             log.warning("Run %s could not be told why it failed", self.run_id, exc_info=True)
+
+    def _forget_failure(self, whose: str) -> None:
+        # As the run was when this session resumed it: no request is needed where nothing had failed.
+        run = mlflow.active_run()
+        if run is None or run.data.tags.get("error_in") != whose:
+            return
+        try:
+            for key in ERROR_TAGS:
+                MlflowClient().delete_tag(run.info.run_id, key)
+        except _STORE_ERRORS:
+            log.warning("Run %s still names a failure that is mended", run.info.run_id, exc_info=True)
+
+
+def _whose(pipeline: Pipeline, run_params: dict[str, Any]) -> str:
+    """The nodes of a session, and its shard: the same for every try of one task, different for any two tasks."""
+    nodes = ", ".join(sorted(node.name for node in pipeline.nodes))
+    shard = (run_params.get("runtime_params") or {}).get(SHARD)
+    return f"{nodes}{f' of {shard}' if shard else ''}"[:_TAG_LENGTH]
 
 
 def _pipelines_of_command() -> list[str]:

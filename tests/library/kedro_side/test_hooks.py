@@ -82,7 +82,29 @@ def test_an_error_leaves_an_open_run_open_and_tells_the_reason(store: MlflowClie
     assert after.info.status == "RUNNING"
     assert after.data.tags.pop("error_message") == UNKNOWN
     assert after.data.tags.pop("error_type") == "UnknownDistrictError"
+    assert after.data.tags.pop("error_in") == "read"
     assert after.data.tags == before
+
+
+def test_of_an_open_run_the_first_failure_is_kept_until_it_is_mended(store: MlflowClient, parent, kedro) -> None:
+    def reason() -> str | None:
+        return store.get_run(parent.info.run_id).data.tags.get("error_in")
+
+    def again() -> None:
+        # As a task does: it resumes the run as it is by now.
+        mlflow.end_run("RUNNING")
+        mlflow.start_run(run_id=parent.info.run_id)
+
+    with pytest.raises(ValueError, match="atlantis"):
+        kedro(fail_at="read", to="read")
+    first = store.get_run(parent.info.run_id).data.tags["error_message"]
+    with pytest.raises(ValueError, match="north"):
+        kedro("rents", fail_at="north")
+    assert (reason(), store.get_run(parent.info.run_id).data.tags["error_message"]) == ("read", first)
+    again()
+    kedro(to="read")
+    tags = store.get_run(parent.info.run_id).data.tags
+    assert not {"error_in", "error_type", "error_message"} & tags.keys()
 
 
 # 24 and 240 begin alike, which a comparison of beginnings would take for the same.

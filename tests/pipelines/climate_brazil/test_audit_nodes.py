@@ -7,7 +7,9 @@ import logging
 import numpy as np
 import pytest
 
+from retraining.pipelines.climate_brazil import audit_nodes
 from retraining.pipelines.climate_brazil.audit_nodes import audit_posteriors, audited_series
+from retraining.pipelines.climate_brazil.series.isolation import SeriesFailedError
 from retraining.pipelines.climate_brazil.structural import Series, fit
 
 IDS = ["a", "b", "c", "d", "e"]
@@ -36,6 +38,21 @@ def test_series_without_posterior_is_named(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING):
         assert audit_posteriors({}, ["a"], {"cutoff": "2019-01-01"}, 1, 1) == ({}, {})
     assert "a is not audited" in caplog.text
+
+
+def test_a_series_that_cannot_be_audited_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise OSError("the file is gone")
+
+    class Sound:
+        series = Series("b", np.datetime64("2010-01"), np.zeros(24))
+
+    monkeypatch.setattr(audit_nodes, "audit", lambda *_, **__: {"z_level": 1.0, "shift_forecast": 0.1})
+    posteriors = {"a": gone, "b": Sound}
+    found, metrics = audit_posteriors(posteriors, ["a", "b"], {"cutoff": "2015-01-01"}, 2, 1)
+    assert (list(found), metrics["n_series"]["value"]) == (["b"], 1)
+    with pytest.raises(SeriesFailedError, match=r"a \(audit: OSError: the file is gone\)"):
+        audit_posteriors({"a": gone}, ["a"], {"cutoff": "2015-01-01"}, 1, 1)
 
 
 @pytest.mark.slow

@@ -22,12 +22,12 @@ from retraining.pipelines.climate_brazil.errors import (
 )
 from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.run_nodes import split
+from retraining.pipelines.climate_brazil.stations.holdout import too_short, train_test_split
 from retraining.pipelines.climate_brazil.stations.processing import (
     data_digest,
     process_datasets,
     series_ids,
     to_series,
-    train_test_split,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -84,8 +84,18 @@ def partitions(tmp_path):
     return load
 
 
-def process(partitions, series=(), cutoff=None, entries=ENTRIES, today=TODAY, **contract):
-    return process_datasets(partitions, entries, series, cutoff, Contract(**CONTRACT | contract), today=today)
+def process(
+    partitions,
+    series=(),
+    cutoff=None,
+    entries=ENTRIES,
+    today=TODAY,
+    testing_window=0,
+    history_start=None,
+    **contract,
+):
+    split = {"testing_window": testing_window, "history_start": history_start}
+    return process_datasets(partitions, entries, series, cutoff, Contract(**CONTRACT | contract), today=today, **split)
 
 
 def test_good_stations_become_one_table(partitions, caplog):
@@ -293,12 +303,36 @@ def test_a_null_month_inside_the_window_stays_null():
     assert (train.height, test.height, test["temperature"].null_count()) == (48, 12, 2)
 
 
-def test_a_window_that_leaves_too_little_names_the_series():
+def test_a_series_of_which_too_little_would_be_left_costs_the_others_nothing():
     table = pl.concat([a_table(60, series="long"), a_table(35, series="short"), a_table(10, series="tiny")])
-    with pytest.raises(TrainingTooShortError, match=r"testing_window = 12 .* short \(23\), tiny \(0\)"):
-        train_test_split(table, 12)
+    train, test = train_test_split(table, 12)
+    assert train.filter(pl.col("series") == "long").height == 48
+    assert test["series"].unique(maintain_order=True).to_list() == ["long", "short", "tiny"]
+    reasons = too_short(table, 12)
+    assert list(reasons) == ["short", "tiny"]
+    assert reasons["short"].startswith("23 observed months are left to train on")
+    assert reasons["tiny"].startswith("no observed months are left")
+    with pytest.raises(TrainingTooShortError, match=r"short: 23 observed .* tiny: no observed"):
+        train_test_split(table.filter(pl.col("series") != "long"), 12)
     with pytest.raises(BadInputError, match="testing_window is 0"):
         train_test_split(table, 0)
+
+
+# As in a station that was closed long ago, one that was closed just after, and one that was opened again.
+@pytest.mark.parametrize("years", [[(1900, 1955)], [(1935, 1962)], [(1900, 1955), (2018, 2019)]], ids=str)
+def test_a_record_without_enough_months_after_the_history_start_is_set_aside_alone(partitions, years):
+    rows = [row for first, last in years for row in station(first, last).splitlines()[1:]]
+    closed = "\n".join([HEADER, *rows]) + "\n"
+    files, options = partitions(north=closed, south=station(2000)), {"history_start": date(1961, 1, 1)}
+    table, quarantine, months = process(files, testing_window=12, **options)
+    assert series_ids(table) == ["south"]
+    assert (months["n_series"], months["n_quarantined"]) == (1, 1)
+    assert "observed months from history_start = 1961-01-01 on are left to train on" in quarantine["reason"][0]
+    assert quarantine["reason"][0].startswith("station_north.csv: ")
+    with pytest.raises(BadSeriesError, match="history_start"):
+        process(files, testing_window=12, on_bad_series="fail", **options)
+    with pytest.raises(TooFewSeriesError, match="history_start"):
+        process(files, series=["north"], testing_window=12, **options)
 
 
 def test_months_before_the_history_start_are_not_trained_on():
@@ -307,8 +341,10 @@ def test_months_before_the_history_start_are_not_trained_on():
     assert test.equals(train_test_split(table, 12)[1])
     first = dict(train.group_by("series").agg(pl.col("date").min()).iter_rows())
     assert first == {"a": date(2002, 1, 1), "b": date(2003, 1, 1)}
-    with pytest.raises(TrainingTooShortError, match=r"a \(12\).* a history_start before 2003-01-01"):
-        train_test_split(table, 12, history_start=date(2003, 1, 1))
+    reasons = too_short(table, 12, history_start=date(2003, 1, 1))
+    assert list(reasons) == ["a"]
+    assert reasons["a"].startswith("12 observed months from history_start = 2003-01-01 on")
+    assert "a history_start before 2003-01-01" in reasons["a"]
 
 
 def test_the_run_keeps_the_slopes_of_long_histories():
@@ -318,6 +354,10 @@ def test_the_run_keeps_the_slopes_of_long_histories():
     # 0.01 °C a month; b keeps 168 months, which are too few.
     assert slopes == {"a": pytest.approx(1.2)}
     assert split(table, 12, None, 0)[3] == {}
+    # A series of which no slope can be told fails later, by itself; those that can still give theirs.
+    broken = table.with_columns(temperature=pl.when(pl.col("series") == "b").then(np.inf).otherwise("temperature"))
+    *_, ids, slopes = split(broken, 12, "1995-01-01", 60)
+    assert (ids, list(slopes)) == (["a", "b", "short"], ["a"])
 
 
 def test_a_series_has_a_complete_grid_with_nan_for_missing_months():

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
 from retraining.pipelines.climate_brazil.series import nodes as series_nodes
+from retraining.pipelines.climate_brazil.series import record as record_module
+from retraining.pipelines.climate_brazil.series import tables as tables_module
 from retraining.pipelines.climate_brazil.series.inputs import (
     Artifacts,
     SeriesResults,
@@ -18,13 +19,20 @@ from retraining.pipelines.climate_brazil.series.inputs import (
     TrainingData,
     TrainingSettings,
 )
-from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError
+from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError, each
+from retraining.pipelines.climate_brazil.series.namespace import series_namespace
 from retraining.pipelines.climate_brazil.series.nodes import Work, evaluate, select_series
 from retraining.pipelines.climate_brazil.series.record import forecast_plot, record
 from retraining.pipelines.climate_brazil.series.scores import SCHEMA, report_frame
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, forecast_tables
-from retraining.pipelines.climate_brazil.stations.processing import train_test_split
-from retraining.pipelines.climate_brazil.structural import Forecast, InferenceConfig, ModelConfig, Series, to_netcdf
+from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
+from retraining.pipelines.climate_brazil.structural import (
+    Forecast,
+    InferenceConfig,
+    ModelConfig,
+    Series,
+    to_netcdf,
+)
 
 MODEL = ModelConfig()
 INFERENCE = InferenceConfig(draws=100, points=512, min_ess=50)
@@ -66,9 +74,10 @@ class TestSelect:
     def test_a_shard_keeps_its_order(self) -> None:
         assert list(select(shard=["c", "a"])) == ["c", "a"]
 
-    def test_an_unknown_series_is_named(self) -> None:
-        with pytest.raises(UnknownSeriesError, match="that the table does not have: atlantis"):
-            select(shard=["a", "atlantis"])
+    def test_an_unknown_series_fails_alone(self) -> None:
+        work = select(shard=["a", "atlantis"])
+        assert isinstance(work["a"], Work)
+        assert "atlantis: the table does not have it" in work["atlantis"].reason
 
     def test_training_actuals_and_the_full_series_fit_together(self) -> None:
         one = select()["a"]
@@ -185,7 +194,7 @@ def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = Tr
         assert set(plots.values()) == {b""}
     graph = {"model_graph.mmd": lambda: "graph TD"}
     tables = forecast_tables(work, held_out, forecasts)
-    return record(work, SeriesResults(scores, refits, plots, tables), graph, MODEL, INFERENCE, keep)
+    return record(work, SeriesResults(scores, refits, plots, tables), ENTRIES, graph, MODEL, INFERENCE, keep)
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +257,77 @@ class TestRecord:
         json.dumps(rows, allow_nan=False)
         with pytest.raises(SeriesFailedError, match=r"1 of 2 series failed: b \(train: ConstantSeriesError"):
             series_nodes.check_series(outcome)
+
+
+def spoilt(changed: pl.Expr, name: str = "b") -> pl.DataFrame:
+    """The table with other temperatures of one series."""
+    return TABLE.with_columns(temperature=pl.when(pl.col("series") == name).then(changed).otherwise("temperature"))
+
+
+NOTHING_TO_TRAIN_ON = pl.when(pl.col("date") >= date(2014, 1, 1)).then("temperature")
+SPOILT_DATA = {
+    "no month before the held-out ones": (NOTHING_TO_TRAIN_ON, "train"),
+    "constant": (pl.lit(20.0), "train"),
+    "not finite": (pl.when(pl.col("date").dt.year() == 2005).then(math.inf).otherwise("temperature"), "select"),
+    "beyond what numbers hold": (pl.col("temperature") * 1e306, "train"),
+    "constant before the held-out months": (
+        pl.when(pl.col("date") < date(2014, 1, 1)).then(20.0).otherwise("temperature"),
+        "train",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "step"), SPOILT_DATA.values(), ids=SPOILT_DATA.keys())
+def test_data_that_cannot_be_trained_on_costs_its_series_alone(together, changed: pl.Expr, step: str) -> None:
+    rows, posteriors, _, records, outcome = run_shard(table=spoilt(changed))
+    assert outcome["b"].step == step
+    assert rows["b"]["reason"] == records["b"].failure
+    assert set(posteriors) == {"a", "c"}
+    for name in ("a", "c"):
+        assert comparable(rows[name]) == comparable(together[0][name])
+
+
+def test_a_series_whose_rows_are_gone_costs_itself_alone(together) -> None:
+    rows, posteriors, _, records, _ = run_shard("a", "b", "c", table=TABLE.filter(pl.col("series") != "b"))
+    assert rows["b"]["reason"].startswith("select: UnknownSeriesError: b: the table does not have it")
+    assert (records["b"].status, records["b"].label) == ("FAILED", "B")
+    assert comparable(rows["c"]) == comparable(together[0]["c"])
+    assert set(posteriors) == {"a", "c"}
+
+
+STEPS = {
+    **dict.fromkeys(("select", "train", "forecast", "evaluate", "refit", "forecast_ahead"), series_nodes),
+    **dict.fromkeys(("forecast_plot", "record"), record_module),
+    "forecast_tables": tables_module,
+}
+
+
+class Unusable:
+    """Stands for whatever a step gets of one series and cannot work with."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ArithmeticError(f"no {name} can be made of it")
+
+
+def test_every_step_of_a_series_is_in_the_list() -> None:
+    names = {node.name.removeprefix("series.") for node in series_namespace().nodes}
+    assert names == STEPS.keys() | {"check"}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_whichever_step_fails_for_one_series_the_others_go_on(
+    together, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def each_but_b(name: str, function: Any, *inputs: Any) -> dict[str, Any]:
+        return each(name, function, *({**inputs[0], "b": Unusable()} if name == step else inputs[0], *inputs[1:]))
+
+    monkeypatch.setattr(STEPS[step], "each", each_but_b)
+    rows, posteriors, _, records, outcome = run_shard()
+    assert (rows["b"]["status"], outcome["b"].step) == ("failed", step)
+    assert records["b"].failure == rows["b"]["reason"]
+    assert set(posteriors) == {"a", "c"}
+    for other in ("a", "c"):
+        assert comparable(rows[other]) == comparable(together[0][other])
 
 
 @pytest.mark.parametrize("shards", [[["a"], ["b"], ["c"]], [["c", "a", "b"]], [["b", "c"], ["a"]]], ids=str)

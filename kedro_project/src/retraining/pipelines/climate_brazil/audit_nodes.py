@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from retraining.pipelines.climate_brazil.series.isolation import SeriesFailedError, each, failures, reasons
 from retraining.pipelines.climate_brazil.series.scores import DECIMALS
 from retraining.pipelines.climate_brazil.structural import Posterior, audit
 
@@ -36,14 +37,20 @@ def audit_posteriors(
         z-scores and shifts by series, and the metrics `max_abs_z` and `max_forecast_shift` (in predictive standard
         deviations) for MLflow; both empty when nothing was audited.
     """
-    found: dict[str, dict[str, float]] = {}
-    for series in audited_series(series_ids, audit_series, months["cutoff"]):
-        if series not in posteriors:
-            log.warning("%s is not audited: it has no posterior in this run", series)
-            continue
-        posterior = posteriors[series]()
-        log.info("audit of %s with NUTS: takes minutes", series)
-        found[series] = audit(posterior.series, posterior, seed=seed)
+
+    def audit_one(load: Callable[[], Posterior]) -> dict[str, float]:
+        posterior = load()
+        log.info("audit of %s with NUTS: takes minutes", posterior.series.id)
+        return audit(posterior.series, posterior, seed=seed)
+
+    asked = audited_series(series_ids, audit_series, months["cutoff"])
+    for series in set(asked) - posteriors.keys():
+        log.warning("%s is not audited: it has no posterior in this run", series)
+    outcome = each("audit", audit_one, {series: posteriors[series] for series in asked if series in posteriors})
+    failed = failures(outcome)
+    found = {series: scores for series, scores in outcome.items() if series not in failed}
+    if failed and not found:
+        raise SeriesFailedError(f"no series could be audited: {reasons(failed)}")
     if not found:
         return {}, {}
     z = max(abs(value) for scores in found.values() for name, value in scores.items() if name.startswith("z_"))

@@ -14,6 +14,14 @@ from retraining.pipelines.climate_brazil.series.namespace import series_namespac
 from retraining.pipelines.climate_brazil.wiring import wire
 from tracked_kedro.promotion.pipeline import promotion
 
+# What the node that reads the station files gets.
+_INTAKE = [
+    "stations",
+    "entries",
+    *(f"params:{name}" for name in ("series", "cutoff", "contract", "testing_window", "history_start")),
+    "refreshed",
+]
+
 
 def refresh() -> Pipeline:
     """Bring the station files up to date."""
@@ -26,7 +34,7 @@ def cutoff() -> Pipeline:
         [
             wire(
                 run_nodes.settle_cutoff,
-                ["stations", "entries", "params:series", "params:cutoff", "params:contract", "refreshed"],
+                _INTAKE,
                 ["cutoff"],
                 "cutoff",
             )
@@ -40,7 +48,7 @@ def data_processing() -> Pipeline:
         [
             wire(
                 run_nodes.process,
-                ["stations", "entries", "params:series", "params:cutoff", "params:contract", "refreshed"],
+                _INTAKE,
                 ["training_table", "quarantine", "months"],
                 "process_datasets",
             ),

@@ -16,15 +16,22 @@ from retraining import __version__
 from retraining.pipelines.climate_brazil.figures.model_graph import model_graph_picture
 from retraining.pipelines.climate_brazil.figures.timeseries import timeseries_figure
 from retraining.pipelines.climate_brazil.parameters import Contract
+from retraining.pipelines.climate_brazil.series.isolation import each
+from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
 from retraining.pipelines.climate_brazil.stations.intake import Entries, Partitions
 from retraining.pipelines.climate_brazil.stations.processing import (
     process_datasets,
     series_ids,
     to_series,
-    train_test_split,
 )
 from retraining.pipelines.climate_brazil.stations.sources import RefreshReport
-from retraining.pipelines.climate_brazil.structural import InferenceConfig, ModelConfig, donor_slopes, model_graph
+from retraining.pipelines.climate_brazil.structural import (
+    InferenceConfig,
+    ModelConfig,
+    Series,
+    donor_slopes,
+    model_graph,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +52,21 @@ def process(
     series: Sequence[str],
     cutoff: str | date | None,
     contract: Contract,
+    testing_window: int,
+    history_start: str | date | None,
     refreshed: Mapping[str, Any],
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
     """Read, check and tidy the station files up to the cutoff; bad stations are set aside with their reason."""
     # `refreshed` orders this node after the refresh; it says nothing that is needed here.
-    return process_datasets(partitions, entries, series, cutoff, contract)
+    return process_datasets(
+        partitions,
+        entries,
+        series,
+        cutoff,
+        contract,
+        testing_window=testing_window,
+        history_start=_day(history_start),
+    )
 
 
 def settle_cutoff(
@@ -58,10 +75,12 @@ def settle_cutoff(
     series: Sequence[str],
     cutoff: str | date | None,
     contract: Contract,
+    testing_window: int,
+    history_start: str | date | None,
     refreshed: Mapping[str, Any],
 ) -> str:
     """Check the input as a run would, and tell its cutoff: the month after the newest observation if none is named."""
-    _, _, months = process(partitions, entries, series, cutoff, contract, refreshed)
+    _, _, months = process(partitions, entries, series, cutoff, contract, testing_window, history_start, refreshed)
     return months["cutoff"]
 
 
@@ -74,13 +93,17 @@ def split(
         Training part, held-out part, ids, and the slopes of the long histories in °C per decade, from the training
         part alone: the prior of the series that are shorter than `min_years_own_slope`.
     """
-    start = date.fromisoformat(history_start) if isinstance(history_start, str) else history_start
-    training, holdout = train_test_split(table, testing_window, history_start=start)
-    slopes = {}
+    training, holdout = train_test_split(table, testing_window, history_start=_day(history_start))
+    slopes: dict[str, float] = {}
     if min_years_own_slope:
-        parts = training.partition_by("series", maintain_order=True)
-        slopes = donor_slopes({part["series"][0]: to_series(part, part["series"][0]) for part in parts})
+        parts = {part["series"][0]: part for part in training.partition_by("series", maintain_order=True)}
+        histories = each("history", lambda part: to_series(part, part["series"][0]), parts)
+        slopes = donor_slopes({series: one for series, one in histories.items() if isinstance(one, Series)})
     return training, holdout, series_ids(table), slopes
+
+
+def _day(value: str | date | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def describe_run(months: Mapping[str, Any], origin: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, str]:

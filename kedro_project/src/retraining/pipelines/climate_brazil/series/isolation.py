@@ -59,3 +59,8 @@ def each(step: str, function: Callable[..., Any], *inputs: Mapping[str, Any]) ->
 def failures(results: Mapping[str, Any]) -> dict[str, Failure]:
     """The failed ones among results by series id."""
     return {series: value for series, value in results.items() if isinstance(value, Failure)}
+
+
+def reasons(failed: Mapping[str, Failure]) -> str:
+    """The failed series with step and reason, in one line."""
+    return "; ".join(f"{series} ({failure.step}: {failure.reason})" for series, failure in failed.items())

@@ -68,6 +68,7 @@ def series_namespace() -> Pipeline:
                 "posteriors": "refits",
                 "plots": "plots",
                 "tables": "forecast_tables",
+                "entries": "entries",
                 "model_graph": "model_graph",
                 "model": model,
                 "inference": inference,

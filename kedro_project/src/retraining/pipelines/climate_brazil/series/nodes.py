@@ -18,7 +18,7 @@ import polars as pl
 from retraining.pipelines import climate_brazil
 from retraining.pipelines.climate_brazil.errors import UnknownSeriesError
 from retraining.pipelines.climate_brazil.series.inputs import Artifacts, Shard, TrainingData, TrainingSettings
-from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError, each, failures
+from retraining.pipelines.climate_brazil.series.isolation import Failure, SeriesFailedError, each, failures, reasons
 from retraining.pipelines.climate_brazil.stations.processing import data_digest, to_series
 from retraining.pipelines.climate_brazil.structural import (
     Forecast,
@@ -67,15 +67,10 @@ class Work:
     fingerprint: str
 
 
-def select_series(
-    data: TrainingData, shard: Shard, settings: TrainingSettings, artifacts: Artifacts
-) -> dict[str, Work]:
-    """The series of this shard that are still to be done.
+def select_series(data: TrainingData, shard: Shard, settings: TrainingSettings, artifacts: Artifacts) -> dict[str, Any]:
+    """The series of this shard that are still to be done, as `Work`, or a `Failure` where one cannot be prepared.
 
     A series is done when its child run is finished with the same fingerprint and its result is stored.
-
-    Raises:
-        UnknownSeriesError: the shard names a series that is not in the tables.
     """
     parameters = {
         "inference": settings.inference.model_dump(),
@@ -87,14 +82,16 @@ def select_series(
     # Of a fleet's tables a shard reads its own rows only.
     mine = pl.col("series").is_in(list(shard.series)) if shard.series else pl.lit(True)
     tables = (
-        table.filter(mine).collect().partition_by("series", as_dict=True) for table in (data.training, data.holdout)
+        table.filter(mine).collect().partition_by("series", as_dict=True, maintain_order=True)
+        for table in (data.training, data.holdout)
     )
     kept, held_out = ({series: rows for (series,), rows in table.items()} for table in tables)
-    unknown = [series for series in shard.series if series not in kept]
-    if unknown:
-        raise UnknownSeriesError(f"series of this shard that the table does not have: {', '.join(unknown)}")
-    pending = {}
-    for series in shard.series or kept:
+    asked = list(shard.series) or list(dict.fromkeys([*kept, *held_out]))
+
+    def prepare(series: str) -> Work:
+        if series not in kept:
+            known = "no observation of it is left to train on" if series in held_out else "the table does not have it"
+            raise UnknownSeriesError(f"{series}: {known}; it was in the list of series when the run began")
         rows = kept[series]
         held = held_out.get(series, rows.clear())
         history = to_series(rows, series)
@@ -105,28 +102,35 @@ def select_series(
             "training": data_digest(rows),
             "holdout": data_digest(held),
         }
-        fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        if shard.finished.get(series) == fingerprint and series in shard.results:
-            log.info("%s is done: its child run is finished with fingerprint %s", series, fingerprint)
-            continue
-        pending[series] = Work(
+        return Work(
             series=series,
             label=data.entries[series]["label"],
             training=history,
             full=to_series(pl.concat([rows, held]), series),
             actual=to_series(held, series).values,
             model=own_model,
-            fingerprint=fingerprint,
+            fingerprint=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16],
         )
-    return pending
+
+    prepared = each("select", prepare, dict(zip(asked, asked, strict=True)))
+    done = [series for series, work in prepared.items() if _is_done(work, shard)]
+    for series in done:
+        log.info("%s is done: its child run is finished with fingerprint %s", series, prepared[series].fingerprint)
+    return {series: work for series, work in prepared.items() if series not in done}
 
 
-def train(work: dict[str, Work], inference: InferenceConfig, seed: int) -> dict[str, Any]:
+def _is_done(work: Work | Failure, shard: Shard) -> bool:
+    if isinstance(work, Failure):
+        return False
+    return shard.finished.get(work.series) == work.fingerprint and work.series in shard.results
+
+
+def train(work: dict[str, Any], inference: InferenceConfig, seed: int) -> dict[str, Any]:
     """Fit each series on the months before its holdout."""
     return each("train", lambda one: fit(one.training, one.model, inference, seed=seed), work)
 
 
-def forecast(work: dict[str, Work], fits: dict[str, Any]) -> dict[str, Any]:
+def forecast(work: dict[str, Any], fits: dict[str, Any]) -> dict[str, Any]:
     """Forecast the held-out months of each series."""
 
     def forecast_one(one: Work, posterior: Posterior) -> Forecast:
@@ -138,7 +142,7 @@ def forecast(work: dict[str, Work], fits: dict[str, Any]) -> dict[str, Any]:
     return each("forecast", forecast_one, work, fits)
 
 
-def evaluate(work: dict[str, Work], forecasts: dict[str, Any]) -> dict[str, Any]:
+def evaluate(work: dict[str, Any], forecasts: dict[str, Any]) -> dict[str, Any]:
     """Score the forecast of the held-out months beside the naive models on the same months (see `score`)."""
 
     def evaluate_one(one: Work, predicted: Forecast) -> dict[str, float]:
@@ -158,7 +162,7 @@ def evaluate(work: dict[str, Work], forecasts: dict[str, Any]) -> dict[str, Any]
     return each("evaluate", evaluate_one, work, forecasts)
 
 
-def refit(work: dict[str, Work], fits: dict[str, Any], inference: InferenceConfig, seed: int) -> dict[str, Any]:
+def refit(work: dict[str, Any], fits: dict[str, Any], inference: InferenceConfig, seed: int) -> dict[str, Any]:
     """Fit each series again on everything before the cutoff, starting from the first fit."""
 
     def refit_one(one: Work, first: Posterior) -> Posterior:
@@ -180,5 +184,4 @@ def check_series(outcome: dict[str, Any]) -> None:
     """
     failed: dict[str, Failure] = failures(outcome)
     if failed:
-        reasons = "; ".join(f"{series} ({failure.step}: {failure.reason})" for series, failure in failed.items())
-        raise SeriesFailedError(f"{len(failed)} of {len(outcome)} series failed: {reasons}")
+        raise SeriesFailedError(f"{len(failed)} of {len(outcome)} series failed: {reasons(failed)}")

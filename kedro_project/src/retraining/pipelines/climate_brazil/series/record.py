@@ -32,7 +32,7 @@ METRICS = ("rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_season
 
 
 def forecast_plot(
-    work: dict[str, Work],
+    work: dict[str, Any],
     fits: dict[str, Any],
     holdout_forecasts: dict[str, Any],
     forecasts: dict[str, Any],
@@ -69,8 +69,9 @@ def forecast_plot(
 
 
 def record(
-    work: dict[str, Work],
+    work: dict[str, Any],
     made: SeriesResults,
+    entries: Mapping[str, Mapping[str, str]],
     model_graph: Mapping[str, Callable[[], str]],
     model: ModelConfig,
     inference: InferenceConfig,
@@ -125,9 +126,10 @@ def record(
     for series, value in outcome.items():
         one = work[series]
         if isinstance(value, Failure):
-            reason = f"{value.step}: {value.reason}"
-            records[series] = ChildRecord(one.label, "FAILED", one.fingerprint, {"series": series}, failure=reason)
-            rows[series] = {"series": series, "label": one.label, "status": "failed", "reason": reason}
+            reason, label = f"{value.step}: {value.reason}", entries.get(series, {}).get("label", series)
+            fingerprint = one.fingerprint if isinstance(one, Work) else ""
+            records[series] = ChildRecord(label, "FAILED", fingerprint, {"series": series}, failure=reason)
+            rows[series] = {"series": series, "label": label, "status": "failed", "reason": reason}
             # In the place of what an earlier attempt may have left.
             forecasts[series] = pl.DataFrame(schema=FORECAST_SCHEMA)
         else:

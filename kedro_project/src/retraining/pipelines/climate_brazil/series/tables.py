@@ -38,7 +38,7 @@ FORECAST_SCHEMA: dict[str, Any] = {
 
 
 def forecast_tables(
-    work: dict[str, Work], holdout_forecasts: dict[str, Any], forecasts: dict[str, Any]
+    work: dict[str, Any], holdout_forecasts: dict[str, Any], forecasts: dict[str, Any]
 ) -> dict[str, Any]:
     """Held-out and ahead forecasts of each series beside the naive ones, in the columns of `FORECAST_SCHEMA`."""
 

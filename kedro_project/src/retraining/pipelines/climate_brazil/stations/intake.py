@@ -78,10 +78,15 @@ def read_stations(
             lambda key, month: _place(texts[key], str(entries[key]["file"]), month),
         )
         reasons |= {key: f"{entries[key]['file']}: {reason}" for key, reason in failures.items()}
-    rejected = [Rejected(key, str(entries[key]["label"]), str(entries[key]["file"]), reasons[key]) for key in reasons]
+    rejected = [rejection(key, entries, reason) for key, reason in reasons.items()]
     if not chosen:
         rejected += _strangers(partitions, entries)
     return {key: one for key, one in tables.items() if key not in reasons}, rejected
+
+
+def rejection(series: str, entries: Entries, reason: str) -> Rejected:
+    """One of the entries, set aside."""
+    return Rejected(series, str(entries[series]["label"]), str(entries[series]["file"]), reason)
 
 
 def selected(series: Sequence[str], entries: Entries) -> list[str]:

@@ -16,28 +16,26 @@ import numpy as np
 import polars as pl
 
 from retraining.pipelines.climate_brazil.errors import (
-    BadInputError,
     BadSeriesError,
     CutoffError,
     TooFewSeriesError,
-    TrainingTooShortError,
     UnknownSeriesError,
 )
 from retraining.pipelines.climate_brazil.parameters import Contract
+from retraining.pipelines.climate_brazil.stations.holdout import too_short
 from retraining.pipelines.climate_brazil.stations.intake import (
     Entries,
     Partitions,
     Rejected,
     listed,
     read_stations,
+    rejection,
     selected,
 )
 from retraining.pipelines.climate_brazil.structural import Series
 from tracked_kedro.month import shifted
 
 logger = logging.getLogger(__name__)
-
-MIN_TRAINING_MONTHS = 24
 
 
 def process_datasets(
@@ -47,6 +45,8 @@ def process_datasets(
     cutoff: str | date | None,
     contract: Contract,
     *,
+    testing_window: int = 0,
+    history_start: date | None = None,
     today: date | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
     """Read, check and tidy the station files.
@@ -57,6 +57,8 @@ def process_datasets(
         series: ids to read; empty means all entries.
         cutoff: first day that is not read; None means the month after the newest observation.
         contract: what the tidy table must satisfy.
+        testing_window: months that will be held out; a series that they leave too little is set aside. 0: not asked.
+        history_start: nothing older will be trained on.
         today: the present day, for tests.
 
     Returns:
@@ -69,6 +71,10 @@ def process_datasets(
     """
     explicit = _parsed_cutoff(cutoff, today)
     tables, rejected = read_stations(partitions, entries, series, contract, explicit or _this_month(today))
+    if tables and testing_window:
+        short = too_short(pl.concat(tables.values()), testing_window, history_start=history_start)
+        rejected += [rejection(key, entries, f"{entries[key]['file']}: {reason}") for key, reason in short.items()]
+        tables = {key: one for key, one in tables.items() if key not in short}
     for row in rejected:
         logger.warning("%s (%s) is set aside: %s", row.label or "unknown station", row.series, row.reason)
     if rejected and contract.on_bad_series == "fail":
@@ -96,42 +102,6 @@ def process_datasets(
     }
     quarantine = pl.DataFrame(rejected, schema=dict.fromkeys(Rejected._fields, pl.String), orient="row")
     return table, quarantine, months
-
-
-def train_test_split(
-    table: pl.DataFrame,
-    testing_window: int,
-    *,
-    history_start: date | None = None,
-    min_training_months: int = MIN_TRAINING_MONTHS,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Hold out, per series, the last `testing_window` calendar months that end at its newest observation.
-
-    What is dated before `history_start` is left out of the training part; the table, its checks and its plot keep it.
-
-    Returns:
-        The training part and the held-out part, both with the table's columns and its null months.
-
-    Raises:
-        TrainingTooShortError: fewer than `min_training_months` observed months would be left.
-    """
-    if testing_window < 1:
-        raise BadInputError(f"testing_window is {testing_window}; it must be 1 or more months")
-    observed = pl.col("temperature").is_not_null()
-    newest = pl.col("date").filter(observed).max().over("series")
-    # The window is counted in calendar months: an absent month inside it shortens the scores, not the horizon.
-    held_out = pl.col("date") > newest.dt.offset_by(f"-{testing_window}mo")
-    recent = pl.col("date") >= history_start if history_start else pl.lit(True)
-    train, test = table.filter(~held_out & recent), table.filter(held_out & (pl.col("date") <= newest))
-    left = dict(train.group_by("series").agg(observed.sum()).iter_rows())
-    short = [f"{name} ({left.get(name, 0)})" for name in series_ids(table) if left.get(name, 0) < min_training_months]
-    if short:
-        raise TrainingTooShortError(
-            f"with testing_window = {testing_window} too few observed months are left to train on (at least "
-            f"{min_training_months}): {', '.join(short)}. Lower testing_window"
-            f"{f', choose a history_start before {history_start},' if history_start else ''} or leave these series out"
-        )
-    return train, test
 
 
 def series_ids(table: pl.DataFrame) -> list[str]:
