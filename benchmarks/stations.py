@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, parse_station
+from retraining.pipelines.climate_brazil.stations.parsing import parse_station
 from retraining.pipelines.climate_brazil.stations.processing import to_series
+from retraining.pipelines.climate_brazil.stations.sheet import read_sheet
 from retraining.pipelines.climate_brazil.structural import Series
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +30,7 @@ def real_stations() -> dict[str, Series]:
     series = {}
     for file in files:
         name = file.stem.removeprefix("station_")
-        table = parse_station(pl.read_csv(file, **CSV_ARGS), file=file.name, series=name)
+        table = parse_station(read_sheet(file.read_bytes(), file.name), file=file.name).table(name)
         kept = table.filter(pl.col("date") >= HISTORY_START.astype("datetime64[D]").item())
         series[name] = to_series(kept, name)
     return series

@@ -44,15 +44,7 @@ CATALOG = """
 type: partitions.PartitionedDataset
 path: {folder}
 filename_suffix: .csv
-dataset:
-  type: polars.LazyPolarsDataset
-  file_format: csv
-  load_args:
-    infer_schema: false
-    encoding: utf8-lossy
-    quote_char: null
-    raise_if_empty: false
-    glob: false
+dataset: tracked_kedro.kedro_side.whole_files.BytesDataset
 """
 
 
@@ -124,7 +116,7 @@ def test_crlf_and_bom_change_nothing(partitions):
 BAD_FILES = {
     "empty": ("", "the file is empty"),
     "month lacking": (station().replace("MAR,", "", 1), "line 1: the header lacks MAR"),
-    "text": (station(y2016_MAR="warm"), "line 3, column MAR: not a number"),
+    "text": (station(y2016_MAR="warm"), "line 3, column MAR: 4 characters: letters, which is not a number"),
     "duplicated year": (
         station() + station().splitlines()[2] + "\n",
         "lines 3 and 7, column YEAR: the same year",
@@ -145,7 +137,7 @@ BAD_FILES = {
         "line 4, column FEB: the file is not UTF-8",
     ),
     "decimal comma": (station(y2017_FEB="20,5"), "a line has more cells than the header (a decimal comma?)"),
-    "web page": ("<html><p>404</p></html>", "line 1: the header lacks YEAR"),
+    "web page": ("<html><p>404</p></html>", "line 1: no header among the first 21 lines (line 1 has 23 characters"),
 }
 
 

@@ -1,11 +1,11 @@
-import io
 import subprocess
 import sys
 
 import polars as pl
 import pytest
 
-from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, MONTHS, parse_station
+from retraining.pipelines.climate_brazil.stations.names import MONTHS
+from retraining.pipelines.climate_brazil.stations.parsing import parse_station
 from retraining.pipelines.climate_brazil.stations.sample import (
     CLIMATES,
     HEADER,
@@ -14,13 +14,14 @@ from retraining.pipelines.climate_brazil.stations.sample import (
     station_text,
     write_sample,
 )
+from retraining.pipelines.climate_brazil.stations.sheet import read_sheet
 
 ENTRIES = {name: {"label": name, "file": f"station_{name}.csv"} for name in CLIMATES}
 
 
 def table(series):
-    text = pl.read_csv(io.BytesIO(station_text(series).encode()), **CSV_ARGS)
-    return parse_station(text, file=f"station_{series}.csv", series=series)
+    file = f"station_{series}.csv"
+    return parse_station(read_sheet(station_text(series).encode(), file), file=file).table(series)
 
 
 def longest_gap(values):

@@ -144,7 +144,7 @@ def test_a_lost_or_broken_state_file_costs_a_download_and_no_more(source, tmp_pa
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        ("page", "HeaderError: station_rio.csv, line 1: the header lacks YEAR"),
+        ("page", "HeaderError: station_rio.csv, line 1: no header among the first 21 lines"),
         ("half", "15 of 5000 bytes"),
         ("broken", "500"),
         ("slow", "TimeoutError"),
@@ -175,7 +175,7 @@ def test_a_file_that_the_source_lacks_fails_alone(server, tmp_path):
     assert not (tmp_path / "raw" / "station_x.csv").exists()
 
 
-@pytest.mark.parametrize(("content", "reason"), [("", "the download is empty"), ("YEAR,JAN\n1961,1\n", "lacks FEB")])
+@pytest.mark.parametrize(("content", "reason"), [("", "the file is empty"), ("YEAR,JAN\n1961,1\n", "no header")])
 def test_what_is_no_station_file_is_refused(source, tmp_path, content, reason):
     (source / FILES["rio"]).write_text(content)
     report = refresh_files(f"{source}/{{file}}", FILES, tmp_path / "raw")

@@ -1,4 +1,3 @@
-import io
 import os
 import re
 from datetime import date
@@ -18,7 +17,9 @@ from retraining.pipelines.climate_brazil.errors import (
     UnreadableFileError,
     YearError,
 )
-from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, MONTHS, lines_of_years, parse_station
+from retraining.pipelines.climate_brazil.stations.names import MONTHS
+from retraining.pipelines.climate_brazil.stations.parsing import Station, parse_station
+from retraining.pipelines.climate_brazil.stations.sheet import read_sheet
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 REAL = (REPOSITORY / os.environ.get("RETRAINING_TEST_DATA", "../shared/data") / "stations").resolve()
@@ -29,13 +30,13 @@ def line(year, cells=("20.00",) * 12):
     return ",".join([str(year), *cells, *["1.00"] * 5])
 
 
-def frame(content: str | bytes) -> pl.DataFrame:
+def read(content: str | bytes, **options) -> Station:
     data = content if isinstance(content, bytes) else content.encode()
-    return pl.read_csv(io.BytesIO(data), **CSV_ARGS) if data else pl.DataFrame()
+    return parse_station(read_sheet(data, "station_x.csv"), file="station_x.csv", **options)
 
 
-def parse(content, **options):
-    return parse_station(frame(content), file="station_x.csv", series="x", **options)
+def parse(content: str | bytes, **options) -> pl.DataFrame:
+    return read(content, **options).table("x")
 
 
 def with_cell(month, text, year=1961):
@@ -95,20 +96,22 @@ BAD = {
         ["line 1", "lacks MAR"],
     ),
     "month twice": (f"{HEADER.replace('D-J-F', 'JAN')}\n{line(1961)}\n", HeaderError, ["JAN more than once"]),
-    "web page": ("<html>\n<p>Not found</p>\n", HeaderError, ["lacks YEAR"]),
-    "semicolons": (f"{HEADER};\n{line(1961)}\n".replace(",", ";"), HeaderError, ["separated by commas"]),
+    "web page": ("<html>\n<p>Not found</p>\n", HeaderError, ["no header", "6 characters: letters and signs"]),
+    "header of names alone": (f"a,b\n{line(1961)}\n", HeaderError, ["line 1", "Expected YEAR,JAN", "or date,value"]),
+    "one cell more": (f"{HEADER}\n1,{line(1961)}\n", UnreadableFileError, ["line 2", "19 cells below a header of 18"]),
+    "open quote": (f'{HEADER}\n"{line(1961)}\n', UnreadableFileError, ["line 2", "not closed"]),
+    "dash": (f"{HEADER}\n{with_cell('MAR', '-')}\n", CellError, ["line 2", "column MAR", "1 character: signs"]),
+    "mixed decimal marks": (
+        f"{HEADER}\n{with_cell('MAR', '20,5')}\n".replace(",", ";").replace("20;5", "20,5"),
+        CellError,
+        ["column MAR", "4 characters: digits and signs"],
+    ),
     "text cell": (
         f"{HEADER}\n{line(1960)}\n\n{with_cell('MAR', '2b.4')}\n",
         CellError,
-        ["line 4", "column MAR", "999.90"],
+        ["line 4", "column MAR", "4 characters: letters, digits and signs", "999.90"],
     ),
-    "nan cell": (f"{HEADER}\n{with_cell('MAY', 'NaN')}\n", CellError, ["line 2", "column MAY"]),
     "infinite cell": (f"{HEADER}\n{with_cell('MAY', 'inf')}\n", CellError, ["line 2", "column MAY"]),
-    "empty cell": (
-        f"{HEADER}\n{with_cell('DEC', '')}\n",
-        CellError,
-        ["line 2", "column DEC", "the cell is empty"],
-    ),
     "cut off": (
         f"{HEADER}\n{line(1961)}\n1962,20.00,21.0",
         CellError,
@@ -124,9 +127,13 @@ BAD = {
         YearError,
         ["line 3", "an earlier year than that of line 2", "sort"],
     ),
-    "year is text": (f"{HEADER}\n{line('19x1')}\n", YearError, ["line 2", "column YEAR"]),
-    "year is a fraction": (f"{HEADER}\n{line('1961.5')}\n", YearError, ["line 2", "column YEAR"]),
-    "year is absent": (f"{HEADER}\n{line('')}\n", YearError, ["line 2", "column YEAR"]),
+    "year is text": (
+        f"{HEADER}\n{line('19x1')}\n",
+        YearError,
+        ["line 2", "column YEAR", "4 characters: letters and digits"],
+    ),
+    "year is a fraction": (f"{HEADER}\n{line('1961.5')}\n", YearError, ["line 2", "6 characters: digits and signs"]),
+    "year is absent": (f"{HEADER}\n{line('')}\n", YearError, ["line 2", "empty"]),
     "all missing": (
         f"{HEADER}\n{line(1961, ['999.90'] * 12)}\n",
         NothingObservedError,
@@ -142,7 +149,11 @@ BAD = {
         UnreadableFileError,
         ["line 1", "not UTF-8"],
     ),
-    "utf-16": (f"{HEADER}\n{line(1961)}\n".encode("utf-16"), UnreadableFileError, ["not UTF-8"]),
+    "utf-16 without its mark": (
+        f"{HEADER}\n{line(1961)}\n".encode("utf-16-le"),
+        UnreadableFileError,
+        ["not UTF-8"],
+    ),
 }
 
 
@@ -183,9 +194,11 @@ def test_an_all_missing_file_is_not_mistaken_for_an_early_cutoff():
     assert not isinstance(caught.value, NothingBeforeCutoffError)
 
 
-def test_lines_of_years_count_blank_lines():
-    text = frame(f"{HEADER}\n{line(1961)}\n\n\n{line(1962)}\n")
-    assert lines_of_years(text, "station_x.csv") == {1961: 2, 1962: 5}
+def test_places_count_blank_lines_and_what_stands_above_the_header():
+    station = read(f"A title\n\n{HEADER}\n{line(1961)}\n\n\n{line(1963)}\n")
+    assert station.place(date(1961, 2, 1)) == (4, "FEB")
+    assert station.place(date(1963, 12, 1)) == (7, "DEC")
+    assert station.place(date(1962, 1, 1)) == (0, "JAN")
 
 
 months = st.lists(st.one_of(st.none(), st.integers(-3000, 4500).map(lambda k: k / 100)), min_size=12, max_size=60)
@@ -213,7 +226,7 @@ def test_any_file_round_trips(values, newline, bom):
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no real station files at {REAL} (RETRAINING_TEST_DATA)")
 def test_real_files_keep_every_observed_month():
     for path in sorted(REAL.glob("station_*.csv")):
-        table = parse_station(frame(path.read_bytes()), file=path.name, series=path.stem)
+        table = parse(path.read_bytes())
         # Counted without the parser: month cells that are not the missing code.
         rows = [row.split(",")[1:13] for row in path.read_text().splitlines()[1:]]
         observed = [cell for row in rows for cell in row if not re.fullmatch(r"999\.90?", cell)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -15,16 +17,18 @@ from retraining.pipelines.climate_brazil.errors import (
     NothingBeforeCutoffError,
     TooFewSeriesError,
     UnknownSeriesError,
-    UnreadableFileError,
 )
 from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.stations.contract import contract_failures
-from retraining.pipelines.climate_brazil.stations.parsing import MONTHS, check_header, lines_of_years, parse_station
+from retraining.pipelines.climate_brazil.stations.files import Files, UnavailableError, stem
+from retraining.pipelines.climate_brazil.stations.parsing import Station, parse_station
+
+log = logging.getLogger(__name__)
 
 # Series that an error names: a fleet's ids would fill the log.
 _NAMED = 50
 
-Partitions = Mapping[str, Callable[[], pl.LazyFrame]]
+Partitions = Mapping[str, Callable[[], bytes]]
 Entries = Mapping[str, Mapping[str, Any]]
 
 
@@ -39,49 +43,59 @@ class Rejected(NamedTuple):
 
 def read_stations(
     partitions: Partitions, entries: Entries, series: Sequence[str], rules: Contract, before: date
-) -> tuple[dict[str, pl.DataFrame], list[Rejected]]:
-    """Tables of the good stations by id, in the order of the entries, and the bad ones."""
+) -> tuple[dict[str, Station], list[Rejected]]:
+    """The good stations by id, in the order of the entries, and the bad ones."""
     if not partitions:
         raise TooFewSeriesError(
             "no station files (*.csv) in the stations folder; run `make data` or set STATIONS=<folder>"
         )
     chosen = selected(series, entries)
-    texts: dict[str, pl.DataFrame] = {}
-    tables: dict[str, pl.DataFrame] = {}
+    files = Files(partitions, Counter(str(entries[key]["file"]) for key in chosen or entries))
+    stations: dict[str, Station] = {}
     reasons: dict[str, str] = {}
     too_early: list[NothingBeforeCutoffError] = []
     for key in chosen or entries:
         file = str(entries[key]["file"])
-        load = partitions.get(file.removesuffix(".csv"))
-        if load is None:
+        if file not in files:
             reason = f"{file}: the file is absent; fetch it (make data), or remove the entry {key!r} from conf"
             if chosen:
                 raise MissingStationError(reason)
             reasons[key] = reason
             continue
         try:
-            texts[key] = _text(load, file)
-            tables[key] = parse_station(texts[key], file=file, series=key, before=before)
+            stations[key] = parse_station(files.sheet(file, key, str(entries[key]["label"])), file=file, before=before)
         except BadStationError as error:
             reasons[key] = str(error)
             if isinstance(error, NothingBeforeCutoffError):
                 too_early.append(error)
-    if too_early and not tables and len(too_early) == len(reasons):
+        except UnavailableError:
+            raise
+        # Whatever else a file does to the code that reads it costs that file alone.
+        except Exception as error:
+            log.exception("%s could not be read", file)
+            reasons[key] = f"{file}: {type(error).__name__} while it was read; see the log of this task"
+    if too_early and not stations and len(too_early) == len(reasons):
         first = min(error.first for error in too_early)
         raise CutoffError(
             f"the cutoff {before} is before the data, which begins in {first:%Y-%m}; choose a later month"
         )
-    if tables:
+    if stations:
         failures = contract_failures(
-            pl.concat(tables.values()),
+            pl.concat(one.table(key) for key, one in stations.items()),
             rules,
-            lambda key, month: _place(texts[key], str(entries[key]["file"]), month),
+            lambda key, month: place(stations[key], month),
         )
         reasons |= {key: f"{entries[key]['file']}: {reason}" for key, reason in failures.items()}
     rejected = [rejection(key, entries, reason) for key, reason in reasons.items()]
     if not chosen:
         rejected += _strangers(partitions, entries)
-    return {key: one for key, one in tables.items() if key not in reasons}, rejected
+    return {key: one for key, one in stations.items() if key not in reasons}, rejected
+
+
+def place(station: Station, month: date) -> str:
+    """Where a month stands in its file, in words."""
+    line, column = station.place(month)
+    return f"line {line}, column {column} ({month:%Y-%m})"
 
 
 def rejection(series: str, entries: Entries, reason: str) -> Rejected:
@@ -107,31 +121,13 @@ def _named(entries: Entries) -> str:
 
 
 def _strangers(partitions: Partitions, entries: Entries) -> list[Rejected]:
-    known = {str(entry["file"]).removesuffix(".csv") for entry in entries.values()}
+    known = {stem(str(entry["file"])) for entry in entries.values()}
     remedy = "unknown station, no entry in conf names this file; add an entry (id, label, file) or remove the file"
     return [
-        Rejected(stem.removeprefix("station_"), "", f"{stem}.csv", f"{stem}.csv: {remedy}")
-        for stem in sorted(set(partitions) - known)
+        Rejected(name.removeprefix("station_"), "", f"{name}.csv", f"{name}.csv: {remedy}")
+        for name in sorted(partitions)
+        if stem(name) not in known
     ]
-
-
-def _text(load: Callable[[], pl.LazyFrame], file: str) -> pl.DataFrame:
-    """Reads one partition. Only the file's own faults become its reason; a folder that is gone stays an error."""
-    lazy = load().lazy()
-    try:
-        return lazy.collect()
-    except pl.exceptions.NoDataError:
-        return pl.DataFrame()
-    except pl.exceptions.PolarsError as error:
-        # What polars says quotes the file, which an error here must not.
-        # A header that lost a month makes every line too long for it; the header is then the thing to name.
-        check_header(lazy.collect_schema().names(), file)
-        fault = "a line has more cells than the header (a decimal comma?)" if "more fields" in str(error) else "not CSV"
-        raise UnreadableFileError(f"{file}: {fault}; correct the file") from None
-
-
-def _place(text: pl.DataFrame, file: str, month: date) -> str:
-    return f"line {lines_of_years(text, file)[month.year]}, column {MONTHS[month.month - 1]} ({month:%Y-%m})"
 
 
 def listed(rejected: Sequence[Rejected]) -> str:

@@ -1,194 +1,195 @@
-"""One raw station file as a tidy table.
+"""The rows of one raw file as a monthly series.
 
-A raw file has one row a year: `YEAR,JAN,...,DEC` and then season and annual columns, which are dropped: the source
-estimates them even where months are missing, so nothing may be rebuilt from them. The catalog hands the file over as
-text, every column a string, because a cell that is no number has to be named by line and column, not nulled.
+A line is a year, `YEAR,JAN,...,DEC` and then season and annual columns, which are dropped: the source estimates them
+even where months are missing, so nothing may be rebuilt from them. Or it is one month, `date,value`, of one series or
+of several (`series,date,value`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from retraining.pipelines.climate_brazil.errors import (
     CellError,
-    HeaderError,
     NothingBeforeCutoffError,
     NothingObservedError,
-    UnreadableFileError,
     YearError,
 )
+from retraining.pipelines.climate_brazil.stations.cells import MISSING_CODES, numbers, shape
+from retraining.pipelines.climate_brazil.stations.dates import month_number, month_numbers
+from retraining.pipelines.climate_brazil.stations.names import DATE, MONTH, MONTHS, SERIES, VALUE, YEAR, plain
+from retraining.pipelines.climate_brazil.stations.sheet import Row, Sheet
 
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-MISSING_CODES = (999.9,)
-# The catalog's load_args: all columns as text, no byte refused, a quote is a character, a blank line a row of nulls.
-CSV_ARGS: dict[str, Any] = {
-    "infer_schema": False,
-    "encoding": "utf8-lossy",
-    "quote_char": None,
-    "raise_if_empty": False,
-    "glob": False,
-}
+_YEAR = re.compile(r"([1-9]\d{3})(?:[.,]0+)?")
+
+
+class Station(NamedTuple):
+    """One series, every month from the first to the last observed one.
+
+    Attributes:
+        first: month 0 of the series, counted from January of the year 0.
+        values: °C, NaN where the month is missing.
+        lines: on which each month stands in the file; 0 where it does not.
+        is_wide: whether a line of the file is a year.
+    """
+
+    first: int
+    values: np.ndarray
+    lines: np.ndarray
+    is_wide: bool
+
+    def table(self, series: str) -> pl.DataFrame:
+        """(series, date, temperature in °C, null where missing)."""
+        months = np.datetime64("0000-01", "M") + self.first + np.arange(len(self.values))
+        return pl.DataFrame(
+            {
+                "series": pl.repeat(series, len(self.values), dtype=pl.String, eager=True),
+                "date": pl.Series(months.astype("datetime64[D]")).cast(pl.Date),
+                "temperature": pl.Series(self.values, dtype=pl.Float64, nan_to_null=True),
+            }
+        )
+
+    def place(self, month: date) -> tuple[int, str]:
+        """Line and column of a month in the file."""
+        line = int(self.lines[12 * month.year + month.month - 1 - self.first])
+        return line, MONTHS[month.month - 1] if self.is_wide else VALUE
+
+
+def rows_by_series(sheet: Sheet) -> dict[str, list[Row]]:
+    """The rows of a file with a series column, by name without case and accents."""
+    column = sheet.columns[SERIES]
+    found: dict[str, list[Row]] = {}
+    for row in sheet.rows:
+        name = row.cells[column] if column < len(row.cells) else ""
+        found.setdefault(plain(name), []).append(row)
+    return found
 
 
 def parse_station(
-    text_frame: pl.DataFrame,
-    *,
-    file: str,
-    series: str,
-    missing_codes: Sequence[float] = MISSING_CODES,
-    before: date | None = None,
-) -> pl.DataFrame:
-    """Parse one file into (series, date, temperature in °C), one row a month from the first to the last observed one.
-
-    A month inside the range that is missing is a row with a null temperature.
+    sheet: Sheet, *, file: str, missing_codes: Sequence[float] = MISSING_CODES, before: date | None = None
+) -> Station:
+    """Read the rows of one series.
 
     Args:
-        text_frame: the file's columns as strings, one row a line, blank lines as rows of nulls.
+        sheet: the file, or the rows of one series in it.
         file: its name, for messages.
-        series: its id.
         missing_codes: values that stand for "missing".
         before: cells dated on or after this day are neither kept nor checked.
 
     Raises:
-        BadStationError: naming file, line, column and remedy.
+        BadStationError: naming file, line, column and remedy; a text is named by its shape.
     """
-    rows = _numbered_rows(text_frame, file)
-    cells = _cells(rows)
-    if before is not None:
-        rows = rows.filter(pl.date(pl.col("year"), 1, 1) < before)
-    _check_years(rows, file)
-    kept = cells if before is None else cells.filter(pl.col("date") < before)
-    _check_cells(kept, file)
-    observed = _observed(kept, missing_codes)
-    if observed.is_empty():
-        codes = " or ".join(f"{code:g}" for code in missing_codes)
-        later = _observed(cells, missing_codes)
-        if before is not None and not later.is_empty():
-            first = later["date"].min()
-            assert isinstance(first, date)
-            raise NothingBeforeCutoffError(
-                f"{file}: no month is observed before the cutoff {before}; the first one is {first:%Y-%m}. "
-                "Choose a later cutoff",
-                first,
-            )
-        raise NothingObservedError(
-            f"{file}: all {kept.height} months are missing ({codes}); "
-            "fetch the file again or remove the station from conf"
+    end = 12 * before.year + before.month - 1 if before else None
+    months, lines, texts = _wide(sheet, file, end) if sheet.is_wide else _long(sheet, file, end)
+    values, bad = numbers(texts, missing_codes)
+    kept = months < end if end is not None else np.ones(len(months), dtype=bool)
+    bad = [place for place in bad if kept[place]]
+    if bad:
+        month, line = int(months[bad[0]]), int(lines[bad[0]])
+        more = f" ({len(bad) - 1} more such cells)" if len(bad) > 1 else ""
+        column = MONTHS[month % 12] if sheet.is_wide else VALUE
+        raise CellError(
+            f"{file}, line {line}, column {column}: {shape(texts[bad[0]])}, which is not a number{more}; "
+            "write a number with a decimal point, or 999.90 where the month is missing"
         )
-    return _monthly_grid(observed, series)
+    observed = np.flatnonzero(np.isfinite(values) & kept)
+    if not len(observed):
+        raise _nothing(months, values, kept, file, before)
+    first, last = int(months[observed].min()), int(months[observed].max())
+    grid, places = np.full(last - first + 1, np.nan), np.zeros(last - first + 1, dtype=np.int64)
+    within = (months >= first) & (months <= last)
+    grid[months[within] - first], places[months[within] - first] = values[within], lines[within]
+    return Station(first, grid, places, sheet.is_wide)
 
 
-def check_header(columns: Iterable[str], file: str) -> dict[str, str]:
-    """Map the columns of a raw file to YEAR and the months; a HeaderError names what is absent or there twice."""
-    found: dict[str, list[str]] = {name: [] for name in ("YEAR", *MONTHS)}
-    columns = list(columns)
-    for column in columns:
-        # Polars renames the second of two equal columns.
-        name = column.split("_duplicated_")[0].strip(' \t"').upper()
-        found.get(name, []).append(column)
-    absent = [name for name, there in found.items() if not there]
-    if absent:
-        raise HeaderError(
-            f"{file}, line 1: the header lacks {', '.join(absent)}. "
-            f"Expected YEAR,{','.join(MONTHS)}, separated by commas"
+def _nothing(
+    months: np.ndarray, values: np.ndarray, kept: np.ndarray, file: str, before: date | None
+) -> NothingObservedError:
+    later = months[np.isfinite(values)]
+    if before is not None and len(later):
+        first = date(int(later.min()) // 12, int(later.min()) % 12 + 1, 1)
+        return NothingBeforeCutoffError(
+            f"{file}: no month is observed before the cutoff {before}; the first one is {first:%Y-%m}. "
+            "Choose a later cutoff",
+            first,
         )
-    twice = [name for name, there in found.items() if len(there) > 1]
-    if twice:
-        raise HeaderError(f"{file}, line 1: the header has {', '.join(twice)} more than once; keep one column of each")
-    return {there[0]: name for name, there in found.items()}
+    return NothingObservedError(
+        f"{file}: all {kept.sum()} months are missing; fetch the file again or remove the station from conf"
+    )
 
 
-def lines_of_years(text_frame: pl.DataFrame, file: str) -> dict[int, int]:
-    """Line (the header is 1) on which each year of a file stands, so that a later check can name it."""
-    return dict(_numbered_rows(text_frame, file).select("year", "line").iter_rows())
-
-
-def _numbered_rows(text_frame: pl.DataFrame, file: str) -> pl.DataFrame:
-    """Columns line, year and the months as stripped strings; blank lines are gone but counted."""
-    if text_frame.width == 0:
-        raise UnreadableFileError(f"{file}: the file is empty; fetch it again (make data) or remove it")
-    _check_encoding(text_frame, file)
-    names = check_header(text_frame.columns, file)
-    rows = text_frame.with_columns(pl.all().cast(pl.String).str.strip_chars(' \t\r"')).with_row_index("line", offset=2)
-    rows = rows.filter(~pl.all_horizontal(pl.exclude("line").fill_null("") == ""))
-    rows = rows.select("line", *(pl.col(column).alias(name) for column, name in names.items()))
-    if rows.is_empty():
-        raise UnreadableFileError(
-            f"{file}: there is a header but no row below it; fetch it again (make data) or remove it"
-        )
-    odd = rows.filter(~pl.col("YEAR").fill_null("").str.contains(r"^[1-9]\d{3}$"))
-    if not odd.is_empty():
-        raise YearError(f"{file}, line {odd['line'][0]}, column YEAR: not a year of four digits; correct the line")
-    return rows.with_columns(year=pl.col("YEAR").cast(pl.Int32)).drop("YEAR")
-
-
-def _check_encoding(text_frame: pl.DataFrame, file: str) -> None:
-    """The catalog decodes leniently: one bad byte is a replacement character here, not an unnamed error."""
-    remedy = "the file is not UTF-8 (Latin-1?); save it as UTF-8"
-    if any("\ufffd" in column or "\0" in column for column in text_frame.columns):
-        raise UnreadableFileError(f"{file}, line 1: {remedy}")
-    for line, row in enumerate(text_frame.iter_rows(), start=2):
-        for number, (column, cell) in enumerate(zip(text_frame.columns, row, strict=True), start=1):
-            if isinstance(cell, str) and "\ufffd" in cell:
-                name = column if column in ("YEAR", *MONTHS) else number
-                raise UnreadableFileError(f"{file}, line {line}, column {name}: {remedy}")
-
-
-def _check_years(rows: pl.DataFrame, file: str) -> None:
+def _wide(sheet: Sheet, file: str, end: int | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Month numbers, lines and texts of all cells, by year."""
+    where = [sheet.columns[month] for month in MONTHS]
     seen: dict[int, int] = {}
-    latest = 0
-    for line, year in rows.select("line", "year").iter_rows():
-        if year in seen:
+    latest, texts = 0, []
+    for line, cells in sheet.rows:
+        year = _year(cells, sheet, file, line)
+        cut = [month for month, place in zip(MONTHS, where, strict=True) if place >= len(cells)]
+        checked = end is None or 12 * year < end
+        if cut and checked:
+            more = f" ({len(cut) - 1} more such cells)" if len(cut) > 1 else ""
+            raise CellError(f"{file}, line {line}, column {cut[0]}: the line ends before it{more}; complete the line")
+        if checked and year in seen:
             raise YearError(
                 f"{file}, lines {seen[year]} and {line}, column YEAR: the same year appears twice; keep one of them"
             )
-        if year < latest:
+        if checked and year < latest:
             raise YearError(
                 f"{file}, line {line}, column YEAR: an earlier year than that of line {seen[latest]}; "
                 "sort the lines by year or correct the year"
             )
-        seen[year] = line
-        latest = year
+        if checked or year not in seen:
+            seen[year] = line
+            latest = max(latest, year) if checked else latest
+            texts += [cells[place] if place < len(cells) else "" for place in where]
+    years = np.array(list(seen), dtype=np.int64)
+    months = (12 * years[:, None] + np.arange(12)).ravel()
+    return months, np.repeat(np.array(list(seen.values()), dtype=np.int64), 12), texts
 
 
-def _cells(rows: pl.DataFrame) -> pl.DataFrame:
-    """Columns line, month, date, text, value (null where the text is no finite number), by date."""
-    long = rows.unpivot(on=list(MONTHS), index=["line", "year"], variable_name="month", value_name="text")
-    number = pl.col("month").replace_strict(dict(zip(MONTHS, range(1, 13), strict=True)), return_dtype=pl.Int8)
-    value = pl.col("text").cast(pl.Float64, strict=False)
-    return long.select(
-        "line",
-        "month",
-        pl.date(pl.col("year"), number, 1).alias("date"),
-        "text",
-        pl.when(value.is_finite()).then(value).alias("value"),
-    ).sort("date", "line")
+def _year(cells: list[str], sheet: Sheet, file: str, line: int) -> int:
+    place = sheet.columns[YEAR]
+    text = cells[place] if place < len(cells) else ""
+    found = _YEAR.fullmatch(text)
+    if not found:
+        raise YearError(
+            f"{file}, line {line}, column YEAR: {shape(text)}, which is not a year of four digits; correct the line"
+        )
+    return int(found[1])
 
 
-def _check_cells(cells: pl.DataFrame, file: str) -> None:
-    bad = cells.filter(pl.col("value").is_null()).sort("line", "date")
-    if bad.is_empty():
-        return
-    line, month, text = bad.select("line", "month", "text").row(0)
-    what = "not a number" if text else "the cell is empty"
-    more = f" ({bad.height - 1} more such cells)" if bad.height > 1 else ""
-    raise CellError(
-        f"{file}, line {line}, column {month}: {what}{more}; "
-        "write a number with a decimal point, or 999.90 where the month is missing"
-    )
-
-
-def _observed(cells: pl.DataFrame, missing_codes: Sequence[float]) -> pl.DataFrame:
-    return cells.filter(pl.col("value").is_not_null() & ~pl.col("value").is_in(list(missing_codes)))
-
-
-def _monthly_grid(observed: pl.DataFrame, series: str) -> pl.DataFrame:
-    """Every month from the first to the last observed one; cutting the ends keeps trailing codes out of a cutoff."""
-    grid = observed.select(pl.date_range(pl.col("date").min(), pl.col("date").max(), "1mo").alias("date"))
-    return grid.join(observed, on="date", how="left", maintain_order="left").select(
-        pl.lit(series).alias("series"), "date", pl.col("value").alias("temperature")
+def _long(sheet: Sheet, file: str, end: int | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Month numbers, lines and texts of all rows."""
+    place = sheet.columns[VALUE]
+    for line, cells in sheet.rows:
+        if len(cells) <= max(sheet.columns.values()):
+            raise CellError(f"{file}, line {line}: the line ends before its last column; complete the line")
+    if YEAR in sheet.columns:
+        column, month = MONTH, sheet.columns[MONTH]
+        found = [month_number(_year(cells, sheet, file, line), cells[month]) for line, cells in sheet.rows]
+    else:
+        column = DATE if DATE in sheet.columns else MONTH
+        found = month_numbers([cells[sheet.columns[column]] for _, cells in sheet.rows])
+    seen: dict[int, int] = {}
+    for (line, cells), month in zip(sheet.rows, found, strict=True):
+        if month is None:
+            text = cells[sheet.columns[column]]
+            raise YearError(f"{file}, line {line}, column {column}: {shape(text)}, no certain month; write YYYY-MM-DD")
+        if month in seen and (end is None or month < end):
+            raise YearError(
+                f"{file}, lines {seen[month]} and {line}, column {column}: {month // 12}-{month % 12 + 1:02d} appears "
+                "twice; keep one row a month"
+            )
+        seen[month] = line
+    return (
+        np.array(found, dtype=np.int64),
+        np.array([row.line for row in sheet.rows], dtype=np.int64),
+        [row.cells[place] for row in sheet.rows],
     )

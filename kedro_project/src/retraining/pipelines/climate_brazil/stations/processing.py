@@ -52,7 +52,7 @@ def process_datasets(
     """Read, check and tidy the station files.
 
     Args:
-        partitions: by a file's stem, a function that returns its text lazily.
+        partitions: by a file's stem, a function that returns its content.
         entries: label and file of each series, by id.
         series: ids to read; empty means all entries.
         cutoff: first day that is not read; None means the month after the newest observation.
@@ -70,7 +70,8 @@ def process_datasets(
         BadInputError: naming what is wrong and the remedy.
     """
     explicit = _parsed_cutoff(cutoff, today)
-    tables, rejected = read_stations(partitions, entries, series, contract, explicit or _this_month(today))
+    stations, rejected = read_stations(partitions, entries, series, contract, explicit or _this_month(today))
+    tables = {key: one.table(key) for key, one in stations.items()}
     if tables and testing_window:
         short = too_short(pl.concat(tables.values()), testing_window, history_start=history_start)
         rejected += [rejection(key, entries, f"{entries[key]['file']}: {reason}") for key, reason in short.items()]

@@ -8,7 +8,6 @@ its content compared. A file is replaced in one step or not at all: whatever fai
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import time
@@ -17,10 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-
-from retraining.pipelines.climate_brazil.errors import BadInputError, UnreadableFileError
-from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS, check_header
+from retraining.pipelines.climate_brazil.errors import BadInputError
+from retraining.pipelines.climate_brazil.stations.sheet import read_sheet
 from tracked_kedro.kedro_side.local_files import write_atomically
 from tracked_kedro.kedro_side.simulated import is_simulated
 from tracked_kedro.kedro_side.sources.opening import Source, shown, source
@@ -151,12 +148,7 @@ def _refresh_one(file: Source, path: Path, state: dict[str, Any]) -> Status:
 
 def _check_is_station(content: bytes, file: str) -> None:
     """Only that it is a station file at all (an error page is not); its cells are for the contract to judge."""
-    table = pl.read_csv(io.BytesIO(content), **CSV_ARGS) if content.strip() else pl.DataFrame()
-    if table.width == 0:
-        raise UnreadableFileError(f"{file}: the download is empty")
-    check_header(table.columns, file)
-    if table.is_empty():
-        raise UnreadableFileError(f"{file}: the download has a header but no row below it")
+    read_sheet(content, file)
 
 
 def _check(url_pattern: str, folder: Path) -> None:
@@ -185,8 +177,6 @@ def _reason(error: Exception) -> str:
     # fsspec reports every HTTP failure as "file not found"; the cause below it says whether the server is down.
     while isinstance(error.__cause__, Exception) and not isinstance(error, BadInputError):
         error = error.__cause__
-    if isinstance(error, pl.exceptions.PolarsError):
-        return "not CSV"  # what polars says of it quotes the file
     return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
 
 
