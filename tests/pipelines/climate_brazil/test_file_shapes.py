@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.io import DataCatalog
 
@@ -165,8 +165,8 @@ def catalog(folder: Path, files: dict[str, str | bytes]) -> dict:
 
 
 def process(partitions: dict, entries: dict) -> tuple[pl.DataFrame, pl.DataFrame]:
-    table, quarantine, _ = process_datasets(partitions, entries, [], None, CONTRACT, today=date(2001, 1, 1))
-    return table, quarantine
+    intake = process_datasets(partitions, entries, [], None, CONTRACT, today=date(2001, 1, 1))
+    return intake.table, intake.quarantine
 
 
 def entries_of(names: list[str]) -> dict:
@@ -240,6 +240,7 @@ def test_a_file_that_cannot_be_opened_now_is_no_fault_of_its_series(tmp_path: Pa
         process(partitions, entries_of(["a", "b"]))
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_the_shape_of_a_text_tells_its_length_and_nothing_of_it(text: str) -> None:
     words = shape(text)
@@ -247,6 +248,7 @@ def test_the_shape_of_a_text_tells_its_length_and_nothing_of_it(text: str) -> No
     assert set(words) <= set("0123456789 :,abcdefghijklmnopqrstuvwxyz")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-9000, 9000).map(lambda k: k / 100), min_size=1, max_size=30))
 def test_numbers_survive_decimal_commas_and_float32(values: list[float]) -> None:
     for write in (repr, lambda value: repr(value).replace(".", ","), lambda value: repr(float(np.float32(value)))):

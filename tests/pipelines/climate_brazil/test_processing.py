@@ -87,7 +87,8 @@ def process(
     **contract,
 ):
     split = {"testing_window": testing_window, "history_start": history_start}
-    return process_datasets(partitions, entries, series, cutoff, Contract(**CONTRACT | contract), today=today, **split)
+    rules = Contract(**CONTRACT | contract)
+    return process_datasets(partitions, entries, series, cutoff, rules, today=today, **split)[:3]
 
 
 def test_good_stations_become_one_table(partitions, caplog):
@@ -103,6 +104,7 @@ def test_good_stations_become_one_table(partitions, caplog):
         "newest_observation": "2019-10-01",
         "n_series": 2,
         "n_quarantined": 0,
+        "flagged_share": 0.0,
     }
     assert "Norte (north): 46 months observed, 2016-01 to 2019-10" in caplog.text
 

@@ -20,11 +20,12 @@ from retraining.pipelines.climate_brazil.report.report import (
     verdict,
 )
 from retraining.pipelines.climate_brazil.series.scores import pooled_scores
+from retraining.pipelines.climate_brazil.stations.doubtful import SCHEMA as FLAGS_SCHEMA
 from retraining.pipelines.climate_brazil.structural import InferenceConfig
 from tests.pipelines.climate_brazil.made_up_scores import failed, score
 
 GATE = InferenceConfig()
-MONTHS = {"cutoff": "2019-11-01", "month": "2019-10", "newest_observation": "2019-10-01"}
+MONTHS = {"cutoff": "2019-11-01", "month": "2019-10", "newest_observation": "2019-10-01", "flagged_share": 0.0}
 NO_QUARANTINE = pl.DataFrame(schema={"series": pl.String, "label": pl.String, "file": pl.String, "reason": pl.String})
 QUARANTINE = pl.DataFrame(
     {
@@ -36,8 +37,11 @@ QUARANTINE = pl.DataFrame(
 )
 
 
+NO_FLAGS = pl.DataFrame(schema=FLAGS_SCHEMA)
+
+
 def facts(simulated: bool = False, quarantine: pl.DataFrame = NO_QUARANTINE) -> RunFacts:
-    return RunFacts(MONTHS, {"simulated": simulated, "origin": "somewhere"}, quarantine)
+    return RunFacts(MONTHS, {"simulated": simulated, "origin": "somewhere"}, quarantine, NO_FLAGS)
 
 
 def findings(scores: list[dict[str, Any]], simulated: bool, quarantine: pl.DataFrame) -> Findings:

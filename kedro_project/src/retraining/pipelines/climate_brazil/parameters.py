@@ -14,6 +14,27 @@ from tracked_kedro.promotion.rules import CHAMPION, REFERENCE, Promotion, Rule
 SeriesArtifact = Literal["model_graph", "forecast_plot", "series_table", "posterior", "model"]
 
 
+class Flags(Parameters):
+    """Which observations are doubtful, and what becomes of them. Temperatures in °C.
+
+    Attributes:
+        action: "warn" trains on them, "missing" takes them for missing months (not a level jump, which says nothing of
+            one month), "quarantine" sets their series aside.
+        deviations: robust standard deviations (1.4826 MAD) from the median of a calendar month that are impossible.
+        floor: the least that counts as a standard deviation.
+        min_years: years below which a calendar month's bounds come from the group of the series, or from the fleet.
+        equal_values: as many equal values one after the other are no observations.
+        jump: the least difference between the medians of two years before and after a month that is a jump.
+    """
+
+    action: Literal["warn", "missing", "quarantine"] = "warn"
+    deviations: Annotated[float, Field(gt=0)] = 6.0
+    floor: Annotated[float, Field(gt=0)] = 0.5
+    min_years: Annotated[int, Field(strict=True, ge=3)] = 10
+    equal_values: Annotated[int, Field(strict=True, ge=2)] = 5
+    jump: Annotated[float, Field(gt=0)] = 2.0
+
+
 class Contract(Parameters):
     """What the tidy table must satisfy. Temperatures in °C."""
 
@@ -21,6 +42,7 @@ class Contract(Parameters):
     min_months: Annotated[int, Field(strict=True, ge=24)] = 120
     on_bad_series: Literal["fail", "quarantine"] = "quarantine"
     min_series: Annotated[int, Field(strict=True, ge=1)] = 1
+    flags: Flags = Flags()
 
     @field_validator("value_range")
     @classmethod
@@ -69,6 +91,8 @@ CLIMATE_RULES = (
         ("coverage_80", "lower", 0.95, 0.0),
     ),
     Rule(metric="crps", direction="lower", reference=CHAMPION, tolerance=0.02, min_shared=6),
+    *_rules(("flagged_share", "lower", 0.01, 0.0)),
+    Rule(metric="flagged_share", direction="lower", reference=CHAMPION, min_shared=1),
 )
 
 

@@ -49,7 +49,7 @@ def data_processing() -> Pipeline:
             wire(
                 run_nodes.process,
                 _INTAKE,
-                ["training_table", "quarantine", "months"],
+                ["training_table", "quarantine", "months", "flags"],
                 "process_datasets",
             ),
             wire(run_nodes.describe_run, ["months", "stations_origin", "params:tags"], ["run_tags"], "describe_run"),
@@ -102,7 +102,7 @@ def monitoring() -> Pipeline:
 def reporting() -> Pipeline:
     """The run beside the champion, and the scores of all series, pooled and beside the naive models."""
     scored = {"results": "series_results", "series_ids": "series_ids", "entries": "entries"}
-    run = {"months": "months", "origin": "stations_origin", "quarantine": "quarantine"}
+    run = {"months": "months", "origin": "stations_origin", "quarantine": "quarantine", "flags": "flags"}
     evidence, inference = f"{NAME}_evidence", "params:inference"
     return pipeline(
         [

@@ -20,6 +20,7 @@ from retraining.pipelines.climate_brazil.series.isolation import each
 from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
 from retraining.pipelines.climate_brazil.stations.intake import Entries, Partitions
 from retraining.pipelines.climate_brazil.stations.processing import (
+    Intake,
     process_datasets,
     series_ids,
     to_series,
@@ -55,7 +56,7 @@ def process(
     testing_window: int,
     history_start: str | date | None,
     refreshed: Mapping[str, Any],
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+) -> Intake:
     """Read, check and tidy the station files up to the cutoff; bad stations are set aside with their reason."""
     # `refreshed` orders this node after the refresh; it says nothing that is needed here.
     return process_datasets(
@@ -80,8 +81,8 @@ def settle_cutoff(
     refreshed: Mapping[str, Any],
 ) -> str:
     """Check the input as a run would, and tell its cutoff: the month after the newest observation if none is named."""
-    _, _, months = process(partitions, entries, series, cutoff, contract, testing_window, history_start, refreshed)
-    return months["cutoff"]
+    intake = process(partitions, entries, series, cutoff, contract, testing_window, history_start, refreshed)
+    return intake.months["cutoff"]
 
 
 def split(

@@ -29,6 +29,8 @@ from tracked_kedro.promotion.evidence import Evidence, Version, comparable
 log = logging.getLogger(__name__)
 
 POSTERIORS, FORECASTS = "posteriors.npz", "forecasts.parquet"
+# At most 1 observation in 1,000 of sound data is doubtful.
+USUAL_FLAGGED_SHARE = 0.001
 # Where the catalog keeps the pictures among the run's artifacts.
 PICTURES = "figures/beside_champion"
 CAPTIONS = {"scores": "Held-out CRPS of challenger and champion", "forecasts": "Forecasts of challenger and champion"}
@@ -77,7 +79,7 @@ def compare(
         "forecasts": forecasts_figure(everything, champions, observed, labels, run.cutoff, run.simulated),
     }
     pictures = {name: figure_png(figure) for name, figure in figures.items() if figure is not None}
-    shared = shared_crps(held_out, finished)
+    beside = {"crps": shared_crps(held_out, finished), "flagged_share": _doubtful(run, champion)}
     recorded = flat(settings.recorded())
     incomplete = f"only {', '.join(settings.series)} were asked for" if settings.series else None
     sides = Snapshot(observed, everything), Snapshot(observed_before, champions)
@@ -86,16 +88,17 @@ def compare(
     for row in seen.filter(pl.col("stale")).iter_rows(named=True):
         log.warning("%s is stale: %s", row["label"], row["reason"])
     evidence = Evidence(
-        metrics=_metrics(scores, settings.inference),
+        metrics=_metrics(scores, settings.inference) | {"flagged_share": run.flagged_share},
         members=tuple(order),
         cutoff=run.cutoff,
-        newest=_newest(observed),
+        # Never that of a doubtful cell.
+        newest=date.fromisoformat(run.months["newest_observation"]),
         stale_share=_stale_share(seen),
         simulated=run.simulated,
         data_digest=table_digest(trained.table),
         incomplete=incomplete or (None if order else "no series finished"),
         compared_with=champion.number if champion else None,
-        shared={"crps": shared} if shared else {},
+        shared={name: both for name, both in beside.items() if both},
         remarks=_other_kind(served, champion) or remarks(champion, *sides, labels, recorded, carried),
         settings={key: str(value) for key, value in recorded.items()},
         tags={"code": code_version(climate_brazil.__name__)},
@@ -105,15 +108,20 @@ def compare(
     return everything, seen, pictures, evidence.model_dump(mode="json"), files
 
 
+def _doubtful(run: RunFacts, champion: Version | None) -> dict[str, Any] | None:
+    """Share of doubtful observations beside the champion's; None where that was not known yet."""
+    before = champion.evidence.metrics.get("flagged_share") if champion else None
+    if before is None:
+        return None
+    # What sound data may show counts as none: one wild month must not be held against a fleet for ever.
+    usual = max(before, USUAL_FLAGGED_SHARE)
+    return {"challenger": run.flagged_share, "champion": usual, "cases": 1, "unit": "tables"}
+
+
 def _metrics(scores: Sequence[Mapping[str, Any]], inference: InferenceConfig) -> dict[str, float]:
     """Pooled scores, and the share of series whose inference can be trusted."""
     passed = sum(passes_gate(row, inference) for row in scores)
     return pooled_scores(scores) | {"gate_share": passed / max(len(scores), 1)}
-
-
-def _newest(observed: pl.DataFrame) -> date | None:
-    newest = observed.drop_nulls("temperature")["date"].max()
-    return newest if isinstance(newest, date) else None
 
 
 def _stale_share(seen: pl.DataFrame) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from retraining.pipelines.climate_brazil.inputs import Inputs
+from retraining.pipelines.climate_brazil.stations.doubtful import in_words
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,26 @@ class RunFacts(Inputs):
     """Of which months and from which files a run is.
 
     Attributes:
-        months: `cutoff` ("2019-11-01"), `month` ("2019-10") and `newest_observation`.
+        months: `cutoff` ("2019-11-01"), `month` ("2019-10"), `newest_observation` and `flagged_share`.
         origin: `origin` of the station files in words, and whether they are `simulated`.
         quarantine: series, label, file and reason of the stations that were set aside.
+        flags: the doubtful observations (`doubtful.SCHEMA`).
     """
 
     months: Mapping[str, Any]
     origin: Mapping[str, Any]
     quarantine: pl.DataFrame
+    flags: pl.DataFrame
+
+    @property
+    def flagged_share(self) -> float:
+        """Share of the observations trained on that are doubtful."""
+        return float(self.months["flagged_share"])
+
+    def doubts(self) -> dict[str, str]:
+        """By series, its doubtful observations in words."""
+        parts = self.flags.partition_by("series", as_dict=True, maintain_order=True)
+        return {str(series): f"{rows['file'][0]}, {in_words(rows)}" for (series,), rows in parts.items()}
 
     @property
     def cutoff(self) -> date:

@@ -10,7 +10,14 @@ import polars as pl
 
 from retraining.pipelines.climate_brazil.inputs import NAME
 from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
-from retraining.pipelines.climate_brazil.report.report import Findings, report_html, report_text, warning, watch_list
+from retraining.pipelines.climate_brazil.report.report import (
+    Findings,
+    doubtful,
+    report_html,
+    report_text,
+    warning,
+    watch_list,
+)
 from retraining.pipelines.climate_brazil.series.scores import DECIMALS, pooled_scores, report_frame
 from retraining.pipelines.climate_brazil.structural import InferenceConfig
 
@@ -36,8 +43,9 @@ def report(
     scores = scored.rows()
     pooled = pooled_scores(scores)
     pooled["n_quarantined"] = float(len(run.quarantine))
+    pooled |= {"n_flagged": float(run.flags.height), "flagged_share": run.flagged_share}
     pooled |= {"n_degraded": float(seen["degraded"].sum()), "n_stale": float(seen["stale"].sum())}
-    watched = watch_list(seen)
+    watched = [*watch_list(seen), *doubtful(run, scored.labels)]
     found = Findings(scores, pooled, run, inference, watched)
     text = report_text(found)
     log.info("Report of %s\n%s", run.months["month"], text)

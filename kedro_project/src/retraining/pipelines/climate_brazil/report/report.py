@@ -121,6 +121,14 @@ def watch_list(overview: pl.DataFrame) -> list[dict[str, str]]:
     return found
 
 
+def doubtful(run: RunFacts, labels: Mapping[str, str]) -> list[dict[str, str]]:
+    """Series with doubtful observations, in the form of the watch list."""
+    return [
+        {"label": labels.get(series, series), "what": "doubtful", "reason": reason}
+        for series, reason in run.doubts().items()
+    ]
+
+
 def warning(watched: Mapping[str, str]) -> str:
     """One line on a series of the watch list."""
     return f"{watched['what']}: {watched['label']}: {watched['reason']}"

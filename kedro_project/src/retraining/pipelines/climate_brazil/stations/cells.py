@@ -52,7 +52,7 @@ def numbers(texts: Sequence[str], missing_codes: Sequence[float] = MISSING_CODES
         odd = sorted(set(odd) - set(commas))
     bad = [place for place in odd if not _MISSING.fullmatch(texts[place])]
     values[odd] = np.nan
-    for place in np.flatnonzero((column.str.len_chars() >= _WIDENED).to_numpy() & np.isfinite(values)):
+    for place in np.flatnonzero((column.str.len_chars() >= _WIDENED).to_numpy() & np.isfinite(values)).tolist():
         with np.errstate(over="ignore"):
             narrow = np.float32(values[place])
         if float(narrow) == values[place]:

@@ -60,6 +60,35 @@ class Station(NamedTuple):
         line = int(self.lines[12 * month.year + month.month - 1 - self.first])
         return line, MONTHS[month.month - 1] if self.is_wide else VALUE
 
+    @property
+    def observed(self) -> int:
+        """How many months are not missing."""
+        return int(np.isfinite(self.values).sum())
+
+    @property
+    def span(self) -> str:
+        """First and last month, such as "1961-01 to 2019-10"."""
+        months = np.datetime64("0000-01", "M") + self.first + np.array([0, len(self.values) - 1])
+        return f"{months[0]} to {months[1]}"
+
+    def without(self, months: Sequence[date]) -> Station | None:
+        """The series with these months missing; None where nothing is left."""
+        values = self.values.copy()
+        values[[12 * month.year + month.month - 1 - self.first for month in months]] = np.nan
+        return self._replace(values=values)._trimmed()
+
+    def until(self, end: date) -> Station | None:
+        """The series before this first of a month; None where nothing is left."""
+        length = max(12 * end.year + end.month - 1 - self.first, 0)
+        return self._replace(values=self.values[:length])._trimmed()
+
+    def _trimmed(self) -> Station | None:
+        known = np.flatnonzero(np.isfinite(self.values))
+        if not len(known):
+            return None
+        kept = slice(int(known[0]), int(known[-1]) + 1)
+        return self._replace(first=self.first + kept.start, values=self.values[kept], lines=self.lines[kept])
+
 
 def rows_by_series(sheet: Sheet) -> dict[str, list[Row]]:
     """The rows of a file with a series column, by name without case and accents."""
@@ -171,13 +200,15 @@ def _long(sheet: Sheet, file: str, end: int | None) -> tuple[np.ndarray, np.ndar
     for line, cells in sheet.rows:
         if len(cells) <= max(sheet.columns.values()):
             raise CellError(f"{file}, line {line}: the line ends before its last column; complete the line")
+    found: list[int | None]
     if YEAR in sheet.columns:
-        column, month = MONTH, sheet.columns[MONTH]
-        found = [month_number(_year(cells, sheet, file, line), cells[month]) for line, cells in sheet.rows]
+        column, at = MONTH, sheet.columns[MONTH]
+        found = [month_number(_year(cells, sheet, file, line), cells[at]) for line, cells in sheet.rows]
     else:
         column = DATE if DATE in sheet.columns else MONTH
         found = month_numbers([cells[sheet.columns[column]] for _, cells in sheet.rows])
     seen: dict[int, int] = {}
+    months: list[int] = []
     for (line, cells), month in zip(sheet.rows, found, strict=True):
         if month is None:
             text = cells[sheet.columns[column]]
@@ -188,8 +219,9 @@ def _long(sheet: Sheet, file: str, end: int | None) -> tuple[np.ndarray, np.ndar
                 "twice; keep one row a month"
             )
         seen[month] = line
+        months.append(month)
     return (
-        np.array(found, dtype=np.int64),
+        np.array(months, dtype=np.int64),
         np.array([row.line for row in sheet.rows], dtype=np.int64),
         [row.cells[place] for row in sheet.rows],
     )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ from retraining.pipelines.climate_brazil.errors import (
     UnknownSeriesError,
 )
 from retraining.pipelines.climate_brazil.parameters import Contract
+from retraining.pipelines.climate_brazil.stations.doubtful import Doubted, doubt, in_words
 from retraining.pipelines.climate_brazil.stations.holdout import too_short
 from retraining.pipelines.climate_brazil.stations.intake import (
     Entries,
@@ -32,10 +33,28 @@ from retraining.pipelines.climate_brazil.stations.intake import (
     rejection,
     selected,
 )
+from retraining.pipelines.climate_brazil.stations.parsing import Station
 from retraining.pipelines.climate_brazil.structural import Series
 from tracked_kedro.month import shifted
 
 logger = logging.getLogger(__name__)
+
+
+class Intake(NamedTuple):
+    """What was read.
+
+    Attributes:
+        table: (series, date, temperature in °C, null = missing), sorted by the order of the entries, then date.
+        quarantine: series, label, file and reason of what is set aside.
+        months: cutoff, month (the one before it), newest_observation, n_series, n_quarantined, flagged_share (of the
+            table's observations, those that are doubtful).
+        flags: the doubtful observations (`doubtful.SCHEMA`).
+    """
+
+    table: pl.DataFrame
+    quarantine: pl.DataFrame
+    months: dict[str, Any]
+    flags: pl.DataFrame
 
 
 def process_datasets(
@@ -48,61 +67,80 @@ def process_datasets(
     testing_window: int = 0,
     history_start: date | None = None,
     today: date | None = None,
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+) -> Intake:
     """Read, check and tidy the station files.
 
     Args:
         partitions: by a file's stem, a function that returns its content.
-        entries: label and file of each series, by id.
+        entries: label and file of each series, by id; a group where it has one.
         series: ids to read; empty means all entries.
-        cutoff: first day that is not read; None means the month after the newest observation.
+        cutoff: first day that is not read; None means the month after the newest observation that is not doubtful.
         contract: what the tidy table must satisfy.
         testing_window: months that will be held out; a series that they leave too little is set aside. 0: not asked.
         history_start: nothing older will be trained on.
         today: the present day, for tests.
-
-    Returns:
-        The training table (series, date, temperature in °C, null = missing), sorted by the order of `entries`, then
-        date; the quarantine (series, label, file, reason); the months of the run: cutoff, month (the one before it),
-        newest_observation, n_series, n_quarantined.
 
     Raises:
         BadInputError: naming what is wrong and the remedy.
     """
     explicit = _parsed_cutoff(cutoff, today)
     stations, rejected = read_stations(partitions, entries, series, contract, explicit or _this_month(today))
-    tables = {key: one.table(key) for key, one in stations.items()}
-    if tables and testing_window:
-        short = too_short(pl.concat(tables.values()), testing_window, history_start=history_start)
-        rejected += [rejection(key, entries, f"{entries[key]['file']}: {reason}") for key, reason in short.items()]
-        tables = {key: one for key, one in tables.items() if key not in short}
+    doubted = doubt(stations, entries, contract)
+    newest = _newest(doubted)
+    end = explicit or (shifted(newest, 1) if newest else None)
+    stations, reasons = _usable(doubted, end, testing_window, history_start)
+    rejected += [rejection(key, entries, f"{entries[key]['file']}: {reason}") for key, reason in reasons.items()]
+    _check(stations, rejected, contract, len(selected(series, entries)))
+    if newest is None or end is None:
+        raise CutoffError("every observation is doubtful, so that none tells the newest month; name a cutoff")
+    for key, one in stations.items():
+        logger.info("%s (%s): %d months observed, %s", entries[key]["label"], key, one.observed, one.span)
+    table = pl.concat(one.table(key) for key, one in stations.items())
+    doubtful = table.join(doubted.kept, on=["series", "date"], how="semi").height
+    for (key,), rows in doubted.flags.partition_by("series", as_dict=True, maintain_order=True).items():
+        logger.warning("%s (%s) has doubtful observations: %s", entries[str(key)]["label"], key, in_words(rows))
+    months = {
+        "cutoff": end.isoformat(),
+        "month": f"{end - timedelta(days=1):%Y-%m}",
+        "newest_observation": newest.isoformat(),
+        "n_series": len(stations),
+        "n_quarantined": len(rejected),
+        "flagged_share": doubtful / table["temperature"].count(),
+    }
+    quarantine = pl.DataFrame(rejected, schema=dict.fromkeys(Rejected._fields, pl.String), orient="row")
+    return Intake(table, quarantine, months, doubted.flags)
+
+
+def _usable(
+    doubted: Doubted, end: date | None, testing_window: int, history_start: date | None
+) -> tuple[dict[str, Station], dict[str, str]]:
+    """Series that can be trained, cut before `end`, and why the others are set aside."""
+    reasons, stations = dict(doubted.reasons), {}
+    for key, one in doubted.stations.items():
+        # Later months are those that only a doubtful cell claims to have seen.
+        cut = one.until(end) if end else one
+        if cut is None:
+            reasons[key] = f"no observation before {end}"
+        else:
+            stations[key] = cut
+    if stations and testing_window:
+        table = pl.concat(one.table(key) for key, one in stations.items())
+        reasons |= too_short(table, testing_window, history_start=history_start)
+    return {key: one for key, one in stations.items() if key not in reasons}, reasons
+
+
+def _check(stations: Mapping[str, Station], rejected: Sequence[Rejected], contract: Contract, asked: int) -> None:
     for row in rejected:
         logger.warning("%s (%s) is set aside: %s", row.label or "unknown station", row.series, row.reason)
     if rejected and contract.on_bad_series == "fail":
         raise BadSeriesError(
             f"{listed(rejected)}\nCorrect these, or set on_bad_series: quarantine to go on without them"
         )
-    needed = min(contract.min_series, len(selected(series, entries)) or contract.min_series)
-    if len(tables) < max(needed, 1):
+    needed = min(contract.min_series, asked or contract.min_series)
+    if len(stations) < max(needed, 1):
         raise TooFewSeriesError(
-            f"{len(tables)} usable series remain, min_series asks for {needed}. Set aside:\n{listed(rejected)}"
+            f"{len(stations)} usable series remain, min_series asks for {needed}. Set aside:\n{listed(rejected)}"
         )
-    for key, one in tables.items():
-        span = f"{one['date'][0]:%Y-%m} to {one['date'][-1]:%Y-%m}"
-        count = one["temperature"].count()
-        logger.info("%s (%s): %d months observed, %s", entries[key]["label"], key, count, span)
-    table = pl.concat(tables.values())
-    newest = _newest(table)
-    end = explicit or shifted(newest, 1)
-    months = {
-        "cutoff": end.isoformat(),
-        "month": f"{end - timedelta(days=1):%Y-%m}",
-        "newest_observation": newest.isoformat(),
-        "n_series": len(tables),
-        "n_quarantined": len(rejected),
-    }
-    quarantine = pl.DataFrame(rejected, schema=dict.fromkeys(Rejected._fields, pl.String), orient="row")
-    return table, quarantine, months
 
 
 def series_ids(table: pl.DataFrame) -> list[str]:
@@ -131,9 +169,13 @@ def data_digest(table: pl.DataFrame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _newest(table: pl.DataFrame) -> date:
-    newest = table.filter(pl.col("temperature").is_not_null())["date"].max()
-    assert isinstance(newest, date)
+def _newest(doubted: Doubted) -> date | None:
+    """The newest month that is observed beyond doubt."""
+    if not doubted.stations:
+        return None
+    table = pl.concat(one.table(key) for key, one in doubted.stations.items()).drop_nulls("temperature")
+    newest = table.join(doubted.kept, on=["series", "date"], how="anti")["date"].max()
+    assert newest is None or isinstance(newest, date)
     return newest
 
 
