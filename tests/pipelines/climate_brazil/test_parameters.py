@@ -124,4 +124,4 @@ def test_models_survive_json() -> None:
 
 def test_the_catalog_hands_station_files_over_as_they_are() -> None:
     text = (PROJECT / "conf" / "base" / "climate_brazil" / "catalog.yml").read_text()
-    assert yaml.safe_load(text)["climate_stations"]["dataset"].endswith("BytesDataset")
+    assert yaml.safe_load(text)["climate_stations"]["dataset"]["type"].endswith("BytesDataset")

@@ -87,3 +87,11 @@ def test_the_configuration_of_a_task_does_not_grow_with_the_fleet(var: Path) -> 
     entries = read_series(str(ROOT / "kedro_project" / loader["globals"]["climate_brazil_series"]))
     resolved = f"{loader['catalog']}{loader['parameters']}{loader['mlflow']}"
     assert [entry["file"] for entry in entries.values() if entry["file"] in resolved] == []
+
+
+def test_a_series_may_belong_to_a_group(tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text("series,label,file,group\nrio,Rio,station_rio.csv,coast\nmanaus,Manaus,station_manaus.csv,\n")
+    entries = read_series(str(path))
+    assert entries["rio"] == {"label": "Rio", "file": "station_rio.csv", "group": "coast"}
+    assert "group" not in entries["manaus"]

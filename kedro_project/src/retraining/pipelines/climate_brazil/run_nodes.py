@@ -27,7 +27,6 @@ from retraining.pipelines.climate_brazil.stations.processing import (
 )
 from retraining.pipelines.climate_brazil.stations.sources import RefreshReport
 from retraining.pipelines.climate_brazil.structural import (
-    InferenceConfig,
     ModelConfig,
     Series,
     donor_slopes,
@@ -131,12 +130,6 @@ def timeseries_plot(
     """Plot all series, interactive, with range selector."""
     labels = {series: entry["label"] for series, entry in entries.items()}
     return timeseries_figure(table, labels, origin["simulated"])
-
-
-def model_id(model: ModelConfig, inference: InferenceConfig) -> str:
-    """Short hash of the configuration and this package's version: equal ids mean the same model."""
-    text = f"{__version__}|{model.model_dump_json()}|{inference.model_dump_json()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def draw_model_graph(

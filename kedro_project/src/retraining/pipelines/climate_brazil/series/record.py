@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from retraining import __version__
 from retraining.pipelines.climate_brazil.figures.forecast import (
     CONTEXT_YEARS,
     ForecastTables,
     figure_png,
     forecast_figure,
 )
-from retraining.pipelines.climate_brazil.run_nodes import model_id
 from retraining.pipelines.climate_brazil.series.frames import band_frame, observed_frame
 from retraining.pipelines.climate_brazil.series.inputs import Artifacts, SeriesResults
 from retraining.pipelines.climate_brazil.series.isolation import Failure, each
@@ -138,6 +139,12 @@ def record(
             forecasts[series] = made.tables[series]
     kept = {series: made.posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
     return rows, kept, forecasts, records, outcome
+
+
+def model_id(model: ModelConfig, inference: InferenceConfig) -> str:
+    """Short hash of the configuration and this package's version: equal ids mean the same model."""
+    text = f"{__version__}|{model.model_dump_json()}|{inference.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _row(one: Work, record: ChildRecord, scores: Mapping[str, float]) -> dict[str, Any]:

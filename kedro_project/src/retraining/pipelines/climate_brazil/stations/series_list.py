@@ -18,6 +18,8 @@ from kedro.io import AbstractDataset
 from tracked_kedro.kedro_side.locations import project_path
 
 COLUMNS = ("series", "label", "file")
+#: A further column, where there is one: series of one climate, say, that stand in for a short history among them.
+GROUP = "group"
 # Of the trigger form: a field to choose from, with more of them, helps nobody and would make every DAG file large.
 MOST_CHOICES = 200
 LONGEST_ID = 100  # bytes; a file's name may have 255, and says more than the id
@@ -53,14 +55,14 @@ def read_series(address: str) -> Entries:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = tuple(cell.strip() for cell in next(rows, []))
-        if header != COLUMNS:
-            raise SeriesListError(f"{address}, line 1: the header must be {','.join(COLUMNS)}")
-        return _entries(address, rows)
+        if header not in (COLUMNS, (*COLUMNS, GROUP)):
+            raise SeriesListError(f"{address}, line 1: the header must be {','.join(COLUMNS)}, or with {GROUP} after them")
+        return _entries(address, rows, header)
     except csv.Error as error:
         raise SeriesListError(f"{address}, line {rows.line_num}: not CSV ({error})") from error
 
 
-def _entries(address: str, rows: Any) -> Entries:
+def _entries(address: str, rows: Any, header: tuple[str, ...]) -> Entries:
     entries: Entries = {}
     lines: dict[str, int] = {}
     for row in rows:
@@ -68,9 +70,9 @@ def _entries(address: str, rows: Any) -> Entries:
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue
-        if len(cells) != len(COLUMNS) or not all(cells):
+        if len(cells) != len(header) or not all(cells[: len(COLUMNS)]):
             raise SeriesListError(f"{place}: write {','.join(COLUMNS)}, each of them")
-        series, label, file = cells
+        series, label, file, *group = cells
         if not _ID.fullmatch(series):
             raise SeriesListError(f"{place}: the id names files; write it with letters, digits, '_', '-' and '.' alone")
         if len(series.encode()) > LONGEST_ID:
@@ -80,7 +82,7 @@ def _entries(address: str, rows: Any) -> Entries:
             # Where case means nothing, the two would share their files.
             raise SeriesListError(f"{place}: the id stands in line {lines[same]} already; choose another")
         lines[same] = rows.line_num
-        entries[series] = {"label": label, "file": file}
+        entries[series] = {"label": label, "file": file} | ({GROUP: group[0]} if any(group) else {})
     if not entries:
         raise SeriesListError(f"{address}: no series; write a line for each ({','.join(COLUMNS)})")
     return entries
