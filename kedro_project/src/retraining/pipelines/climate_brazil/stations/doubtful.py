@@ -70,7 +70,7 @@ def doubt(stations: dict[str, Station], entries: Entries, contract: Contract) ->
 def in_words(rows: pl.DataFrame) -> str:
     """The flags of one series: the first few with their place, and how many there are."""
     shown = [
-        f"line {row['line']}, column {row['column']} ({row['date']:%Y-%m}): {row['temperature']:g} °C, "
+        f"line {row['line']}, column {row['column']} ({str(row['date'])[:7]}): {row['temperature']:g} °C, "
         f"{row['kind']}, {row['reason']}"
         for row in rows.head(_SHOWN).iter_rows(named=True)
     ]
