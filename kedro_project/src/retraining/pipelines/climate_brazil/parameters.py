@@ -91,7 +91,7 @@ CLIMATE_RULES = (
         ("coverage_80", "lower", 0.95, 0.0),
     ),
     Rule(metric="crps", direction="lower", reference=CHAMPION, tolerance=0.02, min_shared=6),
-    *_rules(("flagged_share", "lower", 0.01, 0.0)),
+    *_rules(("flagged_share", "lower", 0.005, 0.0)),
     Rule(metric="flagged_share", direction="lower", reference=CHAMPION, min_shared=1),
 )
 
