@@ -56,7 +56,9 @@ def read_series(address: str) -> Entries:
     try:
         header = tuple(cell.strip() for cell in next(rows, []))
         if header not in (COLUMNS, (*COLUMNS, GROUP)):
-            raise SeriesListError(f"{address}, line 1: the header must be {','.join(COLUMNS)}, or with {GROUP} after them")
+            raise SeriesListError(
+                f"{address}, line 1: the header must be {','.join(COLUMNS)}, or with {GROUP} after them"
+            )
         return _entries(address, rows, header)
     except csv.Error as error:
         raise SeriesListError(f"{address}, line {rows.line_num}: not CSV ({error})") from error
