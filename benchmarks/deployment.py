@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from retraining.pipelines.climate_brazil.stations.sample import write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "kedro_project"
+DATA = Path(os.environ.get("RETRAINING_TEST_DATA") or ROOT.parent / "shared" / "data")
 # Of a stack in which only the benchmark starts DAG runs.
 UNSCHEDULED = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}
 
@@ -50,6 +52,8 @@ class Deployment:
             **shared,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "RETRAINING_VAR": str(var),
+            # Files that benchmarks make, and the real ones.
+            "ALLOWED_SOURCES": json.dumps([str(self.folder), tempfile.gettempdir(), str(DATA)]),
             "AIRFLOW_HOME": str(var / "airflow"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),

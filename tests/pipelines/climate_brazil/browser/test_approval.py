@@ -21,20 +21,22 @@ from tests.deployment import deployment_environment
 from tests.fixtures.real_airflow import Airflow
 from tests.fixtures.templates import EmptyStore, Migrate
 from tests.fixtures.webhook import Webhook, webhook
+from tracked_kedro.kedro_side.run_keys import run_key
 from tracked_kedro.promotion.registry import Registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
 
 MODEL = "climate-brazil"
 MLFLOW_PAGES = "http://mlflow.example"
-# Nine months after the newest observation.
+# Nine months after the newest observation; the DAGs below let the whole fleet be stale.
 PREPARED = "replay__2020-07-01"
 # The end of the generated DAG, on what a month without promotion has left; one of them waits for seconds only.
 DAGS = """
 from airflow.sdk import DAG, Asset, Param
 from tracked_kedro.dag import tasks
 
-PARAMETERS = {"promotion": "climate_brazil.promotion.mode", "rules": "climate_brazil.promotion.rules"}
+NAMES = {"promotion": "mode", "rules": "rules", "stale": "max_stale_share"}
+PARAMETERS = {name: f"climate_brazil.promotion.{field}" for name, field in NAMES.items()}
 KEDRO = {"pipeline": "climate_brazil", "parameters": PARAMETERS}
 RULES = [
     {"metric": "gate_share", "direction": "higher", "reference": 0.99},
@@ -42,7 +44,7 @@ RULES = [
 ]
 
 for dag_id, hours in {"asks": 1, "asks_briefly": 4 / 3600}.items():
-    with DAG(dag_id, schedule=None, params={"promotion": Param("approve", type="string"), "rules": RULES}):
+    with DAG(dag_id, schedule=None, params={"promotion": "approve", "rules": RULES, "stale": 1.0}):
         opened = tasks.open_run(**KEDRO)
         compare = tasks.RunNodes(task_id="compare", nodes=["compare"], **KEDRO)
         decide = tasks.RunNodes(task_id="decide", nodes=["decide"], xcom="climate_brazil_decision", **KEDRO)
@@ -104,7 +106,7 @@ class Waiting:
     def ask(self, dag: str, run_id: str) -> None:
         """Start a DAG run, and wait until it waits for an answer."""
         data = self.var / "data" / "climate_brazil"
-        shutil.copytree(data / PREPARED, data / run_id)
+        shutil.copytree(data / PREPARED, data / run_key(run_id))
         self.airflow.trigger(dag, run_id)
         if dag == "asks":
             self.airflow.wait(lambda: self.state(dag, run_id, "approve") == "awaiting_input", within=300)

@@ -31,6 +31,7 @@ from tests.pipelines.climate_brazil.integration.dag_runs import (
     children_of,
     parent_of,
 )
+from tracked_kedro.kedro_side.run_keys import run_key
 from tracked_kedro.promotion.registry import Registry
 
 pytestmark = [
@@ -81,9 +82,10 @@ def test_data_between_tasks_and_task_logs_lie_in_s3(triggered: Triggered, stack:
     client, bucket = stack.stores.data.client(), stack.stores.data.bucket
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    of_run = {key.removeprefix(f"runs/{DAG}/{triggered.run_id}/") for key in keys if f"/{triggered.run_id}/" in key}
+    folder = f"runs/{DAG}/{run_key(triggered.run_id)}/"
+    of_run = {key.removeprefix(folder) for key in keys if key.startswith(folder)}
     assert {"training_table.parquet", "posteriors/belem.nc", "posteriors/rio.nc", "raw_inputs.json"} <= of_run
-    listed = client.get_object(Bucket=bucket, Key=f"runs/{DAG}/{triggered.run_id}/raw_inputs.json")["Body"].read()
+    listed = client.get_object(Bucket=bucket, Key=f"{folder}raw_inputs.json")["Body"].read()
     for file, digest in json.loads(listed)["files"].items():
         kept = client.get_object(Bucket=bucket, Key=f"runs/raw_inputs/{digest}")["Body"].read()
         assert kept == (two_stations / file).read_bytes()
@@ -100,7 +102,7 @@ def test_the_version_is_registered_judged_and_promoted_behind_the_login(
     (version,) = registry.of_run(parent.info.run_id)
     expected = {"cutoff": "2019-11-01", "airflow.dag_run_id": triggered.run_id, "parent_run_id": parent.info.run_id}
     assert expected.items() <= version.tags.items()
-    assert parent.data.tags["promotion"] == "promoted: all 5 rules that apply are met"
+    assert parent.data.tags["promotion"] == "promoted: all 7 rules that apply are met"
     (move,) = [event for event in registry.history() if event.version == int(version.version)]
     assert (move.replaced, move.action) == (None, "promoted")
     assert triggered.run_id in move.by
