@@ -166,7 +166,7 @@ delete-pipeline: $(INSTALLED) ## Delete a pipeline: its code, configuration and 
 	@$(MAKE) dags
 
 # Tests of a file run in one process, and so do all that need the native stack (tests/conftest.py says which).
-PYTEST = pytest --numprocesses "$(JOBS)" --dist loadgroup --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+PYTEST = pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
 .PHONY: test
 test: $(PREPARED) ## Run the test suite (JOBS=2 processes, TESTS=tests/library: a part of it, COVERAGE=1)

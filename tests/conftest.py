@@ -7,12 +7,14 @@ import shutil
 import signal
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, sync_playwright
+from xdist.scheduler import LoadFileScheduling
 
 from tests.deployment import CHROMIUM, ROOT, allowed_sources, deployment_environment
 
@@ -33,26 +35,30 @@ pytest_plugins = [
 ]
 
 
+@cache
+def _needs_stack(file: Path) -> bool:
+    return "stack: Stack" in file.read_text()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share a process (`--dist loadgroup`), and have what takes longest start first.
-
-    Tests of a file share its fixtures. All files that need the native stack share one process, and so one stack.
-    """
-    files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    with_stack = {path for path, own in files.items() if any("stack" in _fixtures(item) for item in own)}
-    slow = {path for path, own in files.items() if any(item.get_closest_marker("slow") for item in own)}
-    slow |= {path for path in files if path.parent.name in ("browser", "e2e", "integration", "tracking")}
-    for item in items:
-        group = "stack" if item.path in with_stack else item.path.relative_to(ROOT).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Have what takes longest start first."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow |= {item.path for item in items if item.path.parent.name in ("browser", "e2e", "integration", "tracking")}
     # Stable: everything else stays as it was found.
-    items.sort(key=lambda item: 0 if item.path in with_stack else 1 if item.path in slow else 2)
+    items.sort(key=lambda item: 0 if _needs_stack(item.path) else 1 if item.path in slow else 2)
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    """Say which tests share a process: those of a file, and all that need the native stack, so that there is one."""
+    return _OneStack(config, log)
+
+
+class _OneStack(LoadFileScheduling):
+    """By file, as `--dist loadfile`; the mark `xdist_group` does not reach node ids of pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "stack" if _needs_stack(ROOT / file) else file
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
