@@ -56,7 +56,7 @@ with DAG(
     params={
         "series": Param(
             [],
-            type="array",
+            type=["null", "array"],
             title="Series",
             description="Stations to retrain; none means all of them.",
             items={

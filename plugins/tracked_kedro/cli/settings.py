@@ -117,7 +117,7 @@ def _setting(text: str, specs: dict[str, Any]) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator or name not in specs:
         raise click.ClickException(f"{text!r} is not NAME=VALUE with a NAME among {', '.join(specs)}")
-    if specs[name].get("type") == "array":
+    if "array" in (specs[name].get("type") or ()):
         return name, [part.strip() for part in value.split(",") if part.strip()]
     with contextlib.suppress(json.JSONDecodeError):
         return name, json.loads(value)

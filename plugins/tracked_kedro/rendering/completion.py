@@ -157,7 +157,12 @@ def _spec(own: Any, default: Any, pipeline: _Pipeline, target: str | None) -> An
     words = pipeline.words(target) if target else {}
     if own.get("choices"):
         words.pop("items", None)  # they are what may be chosen
-    return _plain({**words, **default, **own})
+    return _emptied(_plain({**words, **default, **own}))
+
+
+def _emptied(spec: dict[str, Any]) -> dict[str, Any]:
+    """Airflow's form sends null for a list that a person chose and emptied again; tasks leave out what is null."""
+    return {**spec, "type": ["null", "array"]} if spec.get("type") == "array" else spec
 
 
 def _plain(spec: dict[str, Any]) -> dict[str, Any]:

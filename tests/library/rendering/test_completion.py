@@ -92,6 +92,13 @@ def test_what_a_block_says_wins():
     assert complete(own)["params"]["depth"] == {**WORDS, "default": 3, "type": "integer", "minimum": 1, "maximum": 9}
 
 
+@pytest.mark.parametrize("own", [{}, {"type": "array", "minItems": 1}])
+def test_a_list_that_a_person_emptied_again_is_null(own: dict[str, Any]):
+    """Airflow's form sends null for it; tasks leave out what is null, so that configuration says what none means."""
+    block = complete({"params": {"some": {**WORDS, **own}}, "kedro_parameters": {"some": "rents.districts"}})
+    assert block["params"]["some"]["type"] == ["null", "array"]
+
+
 def test_choices_take_the_place_of_items():
     own = {
         "params": {"some": {**WORDS, "choices": {"a": {"label": "A"}}}},
