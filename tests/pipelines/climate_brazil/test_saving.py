@@ -32,7 +32,7 @@ import json, sys
 sys.path[:] = [part for part in sys.path if part not in sys.argv[2:]]
 import mlflow, pandas as pd
 model = mlflow.pyfunc.load_model(sys.argv[1])
-ahead = pd.DataFrame({"n_ahead": [14]}, dtype="int32")
+ahead = pd.DataFrame({"n_ahead": [14]})
 out = {"quantiles": model.predict(ahead).to_dict("records"),
        "draws": model.predict(ahead, params={"output": "draws", "draws": 5, "seed": 3}).to_dict("records"),
        "packages": [list(module.__path__) for name, module in sys.modules.items()
@@ -74,7 +74,7 @@ def stranger(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 def ahead(n: Any) -> pd.DataFrame:
-    return pd.DataFrame({"n_ahead": np.atleast_1d(n)}, dtype="int32")
+    return pd.DataFrame({"n_ahead": np.atleast_1d(n)})
 
 
 def test_a_stranger_gets_quantiles(stranger: dict[str, Any], posterior) -> None:
@@ -110,7 +110,7 @@ def test_the_model_s_own_code_answers_where_the_checkout_is_another(posterior, t
     predict.write_text("raise ImportError('another checkout')\n")
     ask = (
         "import mlflow, pandas, sys, retraining; model = mlflow.pyfunc.load_model(sys.argv[1]); "
-        "table = model.predict(pandas.DataFrame({'n_ahead': [2]}, dtype='int32')); "
+        "table = model.predict(pandas.DataFrame({'n_ahead': [2]})); "
         "print(retraining.__file__, *table['mean'])"
     )
     done = subprocess.run(
@@ -186,13 +186,35 @@ def test_the_archive_holds_the_model_code_only_and_is_small(folder: Path) -> Non
 
 def test_the_signature_asks_for_whole_months(model) -> None:
     (column,) = model.metadata.get_input_schema().inputs
-    assert (column.name, column.type) == ("n_ahead", DataType.integer)
+    assert (column.name, column.type, column.required) == ("n_ahead", DataType.long, False)
     assert {param.name: param.default for param in model.metadata.get_params_schema()} == {
         "output": "quantiles",
         "quantiles": [0.1, 0.5, 0.9],
         "draws": 100,
         "seed": 0,
     }
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "Int64"])
+def test_it_takes_whole_numbers_as_pandas_has_them(model, dtype: str) -> None:
+    assert len(model.predict(pd.DataFrame({"n_ahead": [3]}, dtype=dtype))) == 3
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.int32(3)])
+def test_it_takes_records_and_objects(model, value: Any) -> None:
+    for asked in ([{"n_ahead": value}], {"n_ahead": value}, {"n_ahead": [value]}):
+        assert len(model.predict(asked)) == 3
+
+
+@pytest.mark.parametrize("asked", [{}, [{}], [], pd.DataFrame(), pd.DataFrame([{}])])
+def test_without_a_number_of_months_it_forecasts_a_year(model, asked: Any) -> None:
+    assert model.predict(asked).equals(model.predict(ahead(12)))
+
+
+@pytest.mark.parametrize("count", [4, np.int64(4), np.int32(4)])
+def test_parameters_are_whole_numbers_of_any_width(model, count: Any) -> None:
+    draws = model.predict(ahead(3), params={"output": "draws", "draws": count, "seed": count})
+    assert draws["draw"].nunique() == 4
 
 
 def test_quantiles_may_be_chosen(model) -> None:
@@ -220,8 +242,9 @@ def test_the_ends_of_the_range_are_allowed(model, n: int) -> None:
         (ahead(0), {}, "n_ahead is 0; it must be between 1 and 600"),
         (ahead(601), {}, "n_ahead is 601; it must be between 1 and 600"),
         (ahead([1, 2]), {}, "One row with n_ahead is expected, got 2 rows"),
-        (pd.DataFrame({"months": [3]}), {}, "n_ahead"),
+        (ahead([]).astype("int64"), {}, "One row with n_ahead is expected, got 0 rows"),
         (pd.DataFrame({"n_ahead": ["text"]}), {}, "n_ahead"),
+        (pd.DataFrame({"n_ahead": [2.5]}), {}, "n_ahead"),
         (ahead(3), {"output": "plot"}, "output is 'plot'; it must be 'quantiles' or 'draws'"),
         (ahead(3), {"quantiles": [0.5, 1.5]}, "each between 0 and 1"),
         (ahead(3), {"quantiles": []}, "name at least one"),
@@ -248,6 +271,10 @@ class TestServed:
         [
             {"dataframe_records": [{"n_ahead": 3}]},
             {"dataframe_split": {"columns": ["n_ahead"], "data": [[3]]}},
+            {"inputs": [{"n_ahead": 3}]},
+            {"inputs": {"n_ahead": 3}},
+            {"inputs": {"n_ahead": [3]}},
+            {"instances": [{"n_ahead": 3}]},
         ],
     )
     def test_answers_with_records(self, model, data: dict[str, Any]) -> None:
@@ -255,6 +282,10 @@ class TestServed:
         assert answer.status == 200
         predictions = json.loads(answer.response)["predictions"]
         assert [set(record) for record in predictions] == [{"date", "mean", "q50"}] * 3
+
+    @pytest.mark.parametrize("form", ["inputs", "instances", "dataframe_records"])
+    def test_answers_with_a_year_where_nothing_is_said(self, model, form: str) -> None:
+        assert len(json.loads(self.ask(model, {form: [{}]}).response)["predictions"]) == 12
 
     def test_refuses_with_a_reason(self, model) -> None:
         with pytest.raises(MlflowException, match="n_ahead is 601") as caught:

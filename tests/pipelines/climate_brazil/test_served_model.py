@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
@@ -42,6 +43,13 @@ def test_it_answers_for_the_whole_fleet_or_one_series(folder: Path, posterior) -
         model.predict([{"series": "atlantis"}])
     with pytest.raises(MlflowException, match=r"quantiles are \[2.0\]"):
         model.predict([{"n_ahead": 3}], params={"quantiles": [2.0]})
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "Int64"])
+def test_a_table_will_do_and_a_year_where_nothing_is_said(folder: Path, dtype: str) -> None:
+    model = mlflow.pyfunc.load_model(str(folder))
+    assert len(model.predict(pd.DataFrame({"n_ahead": [3, 2]}, dtype=dtype))) == 5
+    assert len(model.predict(pd.DataFrame({"series": ["made_up"]}))) == len(model.predict([{}])) == 12
 
 
 def test_1_kb_cannot_ask_for_a_minute_of_work(folder: Path) -> None:

@@ -173,7 +173,7 @@ def test_the_model_of_a_child_forecasts(good: tuple[Deployment, Outcome], monkey
     mlflow.set_tracking_uri(deployment.environment["MLFLOW_TRACKING_URI"])
     try:
         model = mlflow.pyfunc.load_model(f"runs:/{child.info.run_id}/model")
-        forecast = model.predict(pd.DataFrame({"n_ahead": pd.Series([3], dtype="int32")}))
+        forecast = model.predict(pd.DataFrame({"n_ahead": [3]}))
     finally:
         mlflow.set_tracking_uri(None)
     assert [str(day)[:7] for day in forecast["date"]] == ["2019-11", "2019-12", "2020-01"]

@@ -56,7 +56,7 @@ def state(client: MlflowClient, run_id: str, folder: Path) -> dict[str, Any]:
             digests[run.info.run_id, name] = hashlib.sha256(file.read_bytes()).hexdigest()
     version = client.get_model_version_by_alias(MODEL, "champion")
     model = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion")
-    forecast = model.predict(pd.DataFrame({"n_ahead": [6]}, dtype="int32"))
+    forecast = model.predict(pd.DataFrame({"n_ahead": [6]}))
     return {
         "runs": {run.info.run_id: run.to_dictionary() for run in runs},
         "digests": digests,

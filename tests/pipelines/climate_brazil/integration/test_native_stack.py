@@ -74,7 +74,7 @@ def test_every_artifact_is_readable_through_the_server(triggered: Triggered, cli
             assert Path(local).stat().st_size > 0, name
     child = children_of(client, parent)["Belém"]
     model = mlflow.pyfunc.load_model(f"runs:/{child.info.run_id}/model")
-    forecast = model.predict(pd.DataFrame({"n_ahead": [6]}, dtype="int32"))
+    forecast = model.predict(pd.DataFrame({"n_ahead": [6]}))
     assert forecast["date"].astype(str).tolist()[0] == "2019-11-01"
 
 

@@ -20,13 +20,14 @@ _POSTERIOR = "posterior.nc"
 _REQUIREMENTS = ("mlflow", "numpy", "numba", "pandas", "scipy", "h5py", "pydantic")
 
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.integer, "n_ahead")]),
+    # What pandas makes of whole numbers; MLflow takes narrower ones for it, but none for a narrower one.
+    inputs=Schema([ColSpec(DataType.long, "n_ahead", required=False)]),
     params=ParamSchema(
         [
             ParamSpec("output", DataType.string, "quantiles"),
             ParamSpec("quantiles", DataType.double, [0.1, 0.5, 0.9], shape=(-1,)),
-            ParamSpec("draws", DataType.integer, 100),
-            ParamSpec("seed", DataType.integer, 0),
+            ParamSpec("draws", DataType.long, 100),
+            ParamSpec("seed", DataType.long, 0),
         ]
     ),
 )

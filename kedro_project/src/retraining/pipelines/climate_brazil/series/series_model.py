@@ -10,7 +10,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-MAX_AHEAD = 600
+DEFAULT_AHEAD, MAX_AHEAD = 12, 600
 MAX_DRAWS = 10_000
 
 
@@ -33,7 +33,7 @@ class SeriesModel(PythonModel):
 
         Args:
             context: MLflow's; not used.
-            model_input: one row with `n_ahead`, months (1 to 600).
+            model_input: one row with `n_ahead`, months (1 to 600); 12 without one.
             params: `output` ("quantiles" or "draws"), `quantiles` (each between 0 and 1), `draws` (how many), `seed`.
 
         Returns:
@@ -44,9 +44,11 @@ class SeriesModel(PythonModel):
                 answers it with status 400.
         """
         options = {"output": "quantiles", "quantiles": [0.1, 0.5, 0.9], "draws": 100, "seed": 0, **(params or {})}
-        if len(model_input) != 1:
-            raise _refusal(f"One row with n_ahead is expected, got {len(model_input)} rows")
-        n_ahead = int(model_input["n_ahead"].iloc[0])
+        # Without the column MLflow hands over no row, or as many as there were.
+        asked = model_input.get("n_ahead", [DEFAULT_AHEAD])
+        if len(asked) != 1:
+            raise _refusal(f"One row with n_ahead is expected, got {len(asked)} rows")
+        n_ahead = int(next(iter(asked)))
         if not 1 <= n_ahead <= MAX_AHEAD:
             raise _refusal(f"n_ahead is {n_ahead}; it must be between 1 and {MAX_AHEAD} months")
         forecast = self.posterior.forecast(n_ahead)
