@@ -81,6 +81,8 @@ class Airflow:
             "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": f"s3://{self.data.bucket}/task-logs",
             # No connection by name: the environment names the file with the data key, where boto3 looks for it.
             "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "",
+            # A new stack has something to show; one that has read real files never goes back to made-up ones by itself.
+            "ALLOW_SIMULATED": inherited.get("ALLOW_SIMULATED") or "fresh",
             "KEDRO_ENV": "prod",
             "RETRAINING_DATA": f"s3://{self.data.bucket}/runs",
             **self.data.client_settings(),

@@ -136,3 +136,9 @@ def test_whatever_runs_tasks_has_the_operator_s_list_of_sources():
     for name in ("airflow-scheduler", "airflow-worker", "kedro"):
         assert SERVICES[name]["environment"]["ALLOWED_SOURCES"] == "${ALLOWED_SOURCES:-}"
     assert "\nALLOWED_SOURCES=\n" in (ROOT / ".env.example").read_text()
+
+
+def test_nothing_is_trained_on_made_up_data_unless_the_operator_says_so():
+    for name in ("airflow-scheduler", "airflow-worker", "kedro"):
+        assert SERVICES[name]["environment"]["ALLOW_SIMULATED"] == "${ALLOW_SIMULATED:-0}"
+    assert "\nALLOW_SIMULATED=0\n" in (ROOT / ".env.example").read_text()

@@ -18,3 +18,6 @@ def test_a_worker_says_that_it_is_ready_at_any_log_level(tmp_path: Path):
     airflow = Airflow(tmp_path / "airflow", known, postgres, store, mlflow)
     _, environment = airflow.worker("worker-1", {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"})
     assert environment["AIRFLOW__LOGGING__LOGGING_LEVEL"] == "INFO"
+    # Made-up data until real files were read, unless whoever starts the stack says otherwise.
+    assert environment["ALLOW_SIMULATED"] == "fresh"
+    assert airflow.worker("worker-1", {"ALLOW_SIMULATED": "0"})[1]["ALLOW_SIMULATED"] == "0"

@@ -4,7 +4,6 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
-import polars as pl
 import pytest
 from kedro.io import DatasetError
 
@@ -12,10 +11,10 @@ from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.stations import locations
 from retraining.pipelines.climate_brazil.stations.datasets import StationSourceDataset
 from retraining.pipelines.climate_brazil.stations.intake import read_stations
-from retraining.pipelines.climate_brazil.stations.parsing import CSV_ARGS
 from retraining.pipelines.climate_brazil.stations.sample import is_simulated
 from retraining.pipelines.climate_brazil.stations.series_list import read_series
 from retraining.pipelines.climate_brazil.stations.sources import refresh_files
+from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.kedro_side.locations import raw_inputs
 
 
@@ -42,6 +41,27 @@ def test_with_nothing_else_the_sample_is_written_and_says_so(raw: Path, series: 
     assert {path.name for path in sample.glob("station_*.csv")} == {"station_belem.csv", "station_rio.csv"}
     assert is_simulated(sample)
     assert (manifest["origin"], manifest["simulated"]) == ("simulated sample", True)
+
+
+def test_in_prod_a_run_without_files_fails_and_says_why(
+    raw: Path, series: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "prod")
+    with pytest.raises(DatasetError, match=rf"{raw} holds no station_\*\.csv.*ALLOW_SIMULATED=1") as refused:
+        StationSourceDataset(None, None, series).load()
+    assert isinstance(classified(refused.value), PermanentError)
+    assert not locations.sample_folder().exists()
+
+
+def test_a_fresh_stack_has_the_sample_until_it_has_read_real_files(
+    raw: Path, series: str, write_station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOW_SIMULATED", "fresh")
+    asked = StationSourceDataset(None, None, series)
+    assert asked.load().manifest["simulated"]
+    StationSourceDataset(str(write_station("belem")), None, series).load()
+    with pytest.raises(DatasetError, match="has read real files before"):
+        asked.load()
 
 
 def test_a_folder_is_read_as_it_is(raw: Path, series: str, write_station) -> None:
@@ -115,7 +135,7 @@ def test_a_secret_in_a_file_of_any_shape_is_in_no_error(
     (folder / "station_belem.csv").write_bytes(text.encode(errors="surrogateescape"))
     entries = read_series(series)
     report = refresh_files(f"{folder}/{{file}}", {"belem": "station_belem.csv"}, tmp_path / "fetched")
-    partitions = {"station_belem": lambda: pl.scan_csv(folder / "station_belem.csv", **CSV_ARGS)}
+    partitions = {"station_belem": (folder / "station_belem.csv").read_bytes}
     _, rejected = read_stations(partitions, entries, [], Contract(), date(2024, 1, 1))
     assert rejected[0].series == "belem"
     assert canary not in f"{report}{rejected}{caplog.text}"

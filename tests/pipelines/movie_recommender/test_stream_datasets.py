@@ -75,6 +75,14 @@ def test_without_a_stream_the_sample_is_written_and_said_to_be_one(var: Path) ->
     assert StreamDataset(str(sample_folder())).load().simulated
 
 
+def test_in_prod_a_run_without_a_stream_fails_and_says_why(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "prod")
+    monkeypatch.setenv("RETRAINING_DATA", str(var / "data"))
+    with pytest.raises(DatasetError, match=r"01_raw holds no kafka_stream\.csv.*ALLOW_SIMULATED=1"):
+        StreamDataset(None).load()
+    assert not sample_folder().exists()
+
+
 def test_an_address_is_shown_without_its_password() -> None:
     assert "secret" not in str(StreamDataset("https://user:secret@host/stream.csv")._describe())
 

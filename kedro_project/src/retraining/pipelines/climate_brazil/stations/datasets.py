@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from kedro.io import AbstractDataset
 
+from retraining.pipelines.climate_brazil.inputs import NAME
 from retraining.pipelines.climate_brazil.stations.locations import (
+    STATION_FILES,
     STATION_SUFFIX,
     refresh_folder,
     sample_folder,
@@ -20,7 +22,7 @@ from retraining.pipelines.climate_brazil.stations.series_list import read_series
 from retraining.pipelines.climate_brazil.stations.sources import RefreshReport, refresh_files
 from tracked_kedro.kedro_side.locations import raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
-from tracked_kedro.kedro_side.simulated import SIMULATED, is_simulated
+from tracked_kedro.kedro_side.simulated import SIMULATED, check_sample_allowed, is_simulated, note_real
 from tracked_kedro.kedro_side.sources.opening import name_of, shown, source
 
 
@@ -62,7 +64,11 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         self._configured, self._credentials = configured, credentials
 
     def load(self) -> StationIntake:
-        """Bring the files up to date and keep them by content; with nothing else, write the simulated sample."""
+        """Bring the files up to date and keep them by content; with nothing else, write the simulated sample.
+
+        Raises:
+            NoInputError: there is nothing else, and this deployment does not train on the sample.
+        """
         entries = read_series(self._filepath)
         files = {series: entry["file"] for series, entry in entries.items()}
         report = refresh_files(
@@ -73,6 +79,8 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
             credentials=self._credentials,
         )
         if Path(stations_folder(self._stations)) == sample_folder():
+            if not self._stations:
+                check_sample_allowed(NAME, STATION_FILES, f"{NAME}.stations")
             write_sample(sample_folder(), entries)
         return StationIntake(report, self._manifest())
 
@@ -87,6 +95,8 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         kept = RawInputs(raw_inputs())
         found = [one for one in place.children() if one.endswith(STATION_SUFFIX)] if place.is_folder() else []
         files = {name_of(one): kept.keep(place.at(one)) for one in found}
+        if files and not simulated:
+            note_real(NAME)
         return {"origin": origin, "simulated": simulated, "parameter": self._parameter, "files": files}
 
     def save(self, data: None) -> None:

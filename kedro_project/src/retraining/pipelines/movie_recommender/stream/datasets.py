@@ -20,9 +20,10 @@ from retraining.pipelines.movie_recommender.recommender.errors import BadStreamE
 from retraining.pipelines.movie_recommender.recommender.pairs import RUNTIMES
 from retraining.pipelines.movie_recommender.stream.locations import sample_folder, stream_address
 from retraining.pipelines.movie_recommender.stream.sample import RUNTIMES_FILE, write_sample
-from tracked_kedro.kedro_side.simulated import SIMULATED, is_simulated
+from tracked_kedro.kedro_side.simulated import SIMULATED, check_sample_allowed, is_simulated, note_real
 from tracked_kedro.kedro_side.sources.opening import Source, shown, source
 
+_PIPELINE = __name__.split(".")[2]
 #: Bytes of a batch: about 120,000 lines, some 150 MB while they are parsed.
 BLOCK = 8 * 2**20
 
@@ -110,15 +111,20 @@ class StreamDataset(AbstractDataset[None, LineStream]):
 
         Raises:
             BadStreamError: nothing is there.
+            NoInputError: nothing is named or there, and this deployment does not train on the sample.
             SourceRefusedError: this deployment does not read it.
         """
         address = stream_address(self._movies)
         place = source(address, self._configured, credentials=self._credentials)
         local = None if "://" in address else Path(address)
         if local is not None and local.parent == sample_folder():
+            if not self._movies:
+                check_sample_allowed(_PIPELINE, local.name, f"{_PIPELINE}.movies")
             write_sample(sample_folder())
         files = _files(place)
         simulated = local is not None and is_simulated(local if local.is_dir() else local.parent)
+        if not simulated:
+            note_real(_PIPELINE)
         origin = SIMULATED if simulated else place.shown
         return LineStream(tuple(StreamFile(file, file.name) for file in files), origin, simulated, utc_now())
 
