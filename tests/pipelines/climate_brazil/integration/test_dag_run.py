@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import polars as pl
 import pytest
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
@@ -16,6 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tests.deployment import deployment_environment
 from tests.fixtures.templates import EmptyStore
+from tracked_kedro.kedro_side.locations import data_root
 from tracked_kedro.kedro_side.sessions import Session, nested
 from tracked_kedro.parent_run import runs
 
@@ -179,6 +182,53 @@ def test_changed_data_makes_only_its_own_child_anew(
     after = retraining.by_series(parent.info.run_id)
     assert after["belem"] == before["belem"]
     assert after["rio"][0] != before["rio"][0]
+
+
+def test_a_series_that_is_gone_when_the_run_is_cleared_is_counted_nowhere(
+    retraining: Retraining, tmp_path: Path, write_station: Callable[..., Path]
+):
+    """Its file was taken away: children, counts, artifacts and evidence are about the series that are left."""
+    (parent,) = retraining.parents()
+    before = retraining.by_series(parent.info.run_id)
+    folder = write_station("belem", folder=tmp_path / "fewer")
+    retraining.run(stations=str(folder), series=("belem",))
+    after = retraining.by_series(parent.info.run_id)
+    assert after == {"belem": before["belem"]}
+    # It is not lost: who looks for it finds it among the deleted ones.
+    assert [run.info.run_id for run in retraining.children(parent.info.run_id, ViewType.DELETED_ONLY)] == [
+        before["rio"][0]
+    ]
+    now = MlflowClient().get_run(parent.info.run_id)
+    assert {name: now.data.metrics[name] for name in ("n_series", "n_finished", "n_failed")} == {
+        "n_series": 1,
+        "n_finished": 1,
+        "n_failed": 0,
+    }
+    assert now.data.metrics["series_done"] == 1
+    assert series_in(parent.info.run_id, "forecasts/forecasts.parquet") == {"belem"}
+    assert series_in(parent.info.run_id, "report/report.parquet") == {"belem"}
+    [file] = Path(data_root()).glob("climate_brazil/manual__1/**/evidence.json")
+    evidence = json.loads(file.read_text())
+    assert evidence["members"] == ["belem"]
+
+
+def test_a_series_that_comes_back_is_made_again(
+    retraining: Retraining, tmp_path: Path, write_station: Callable[..., Path]
+):
+    (parent,) = retraining.parents()
+    retraining.run(stations=str(write_station("belem", folder=tmp_path / "fewer")), series=("belem",))
+    retraining.run()
+    after = retraining.by_series(parent.info.run_id)
+    assert {series: facts[1] for series, facts in after.items()} == {"belem": "FINISHED", "rio": "FINISHED"}
+    assert MlflowClient().get_run(parent.info.run_id).data.metrics["series_done"] == 2
+
+
+def fetched(run_id: str, path: str) -> str:
+    return mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path)
+
+
+def series_in(run_id: str, path: str) -> set[str]:
+    return set(pl.read_parquet(fetched(run_id, path))["series"])
 
 
 def test_another_dag_run_of_the_month_is_another_parent(retraining: Retraining):
