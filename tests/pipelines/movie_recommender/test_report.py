@@ -51,7 +51,14 @@ def summary() -> dict[str, Any]:
     counts = {"lines": 1010, "views": 100, "ratings": 905, "recommendation_requests": 2, "rejected": 3, "events": 1000}
     counts |= {"after_cutoff": 5, "before_history": 0, "blanks_removed": 4, "seconds_dropped": 6, "rejected.time": 3}
     times = {"first": "2024-09-10T08:39:04", "last": "2024-11-30T16:23:50"}
-    return {"origin": "here", "simulated": False, "counts": counts, "cutoff": "2024-12-01", "month": "2024-11", **times}
+    return {
+        "origin": "here",
+        "simulated": False,
+        "counts": counts,
+        "cutoff": "2024-12-01",
+        "month": "2024-11",
+        **times,
+    } | {"shapes": ["lines time,user,request"]}
 
 
 def test_a_lost_comparison_is_said_with_its_reason(scores: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from retraining.pipelines.movie_recommender.recommender.errors import (
+    BadStreamError,
     CutoffError,
     NothingToReadError,
     TooManyRejectsError,
@@ -27,7 +28,10 @@ class Lines:
     simulated: bool = False
     read: list[int] = field(default_factory=list)
 
-    def __iter__(self):
+    def by_file(self):
+        return [("stream.csv", self._batches())]
+
+    def _batches(self):
         number = 1
         for at, batch in enumerate(self.batches):
             self.read.append(at)
@@ -86,9 +90,54 @@ def test_the_unfinished_month_is_never_read() -> None:
 def test_the_cutoff_is_the_month_after_the_newest_event() -> None:
     assert settle_cutoff(Lines([GOOD[:2], GOOD[2:]]), None) == "2024-05-01"
     assert settle_cutoff(Lines([["2023-12-31T23:59,1,GET /rate/a=3"]]), None) == "2024-01-01"
-    assert settle_cutoff(Lines([["nothing is read"]]), "2024-02-01") == "2024-02-01"
-    with pytest.raises(NothingToReadError, match="no line with a time"):
-        settle_cutoff(Lines([["x", ""]]), None)
+
+
+def test_a_cutoff_that_was_given_is_checked_against_no_more_lines_than_needed() -> None:
+    stream = Lines([GOOD[:1], GOOD[1:2], GOOD[2:]])
+    assert settle_cutoff(stream, "2024-02-01") == "2024-02-01"
+    assert stream.read == [0]
+
+
+@pytest.mark.parametrize(
+    ("times", "cutoff", "message"),
+    [
+        (
+            ["2024-06-02T10:00"],
+            None,
+            "before 2024-06-01: its first time is 2024-06-02, in the unfinished .* 2024-07-01",
+        ),
+        (["2024-06-30T23:00-03:00"], None, "2024-07-01, in the future; it can be read from 2024-08-01 on"),
+        (
+            ["2025-12-02T10:00", "2025-11-02T10:00"],
+            None,
+            "2025-11-02, in the future; it can be read from 2025-12-01 on",
+        ),
+        (["2024-03-02T10:00", "2024-04-02T10:00"], "2024-03-01", "choose the cutoff 2024-04-01 or a later one"),
+        (["2024-06-02T10:00"], "2024-03-01", "unfinished .* 2024-07-01"),
+        ([], None, "the stream is empty"),
+        ([], "2024-03-01", "the stream is empty"),
+    ],
+)
+def test_a_dump_with_nothing_before_the_cutoff_is_refused_with_the_first_day(
+    times: list[str], cutoff: str | None, message: str
+) -> None:
+    lines = [f"{time},1,GET /rate/a=3" for time in times]
+    with pytest.raises(NothingToReadError, match=message):
+        settle_cutoff(Lines([lines] if lines else []), cutoff)
+
+
+@pytest.mark.parametrize("cutoff", [None, "2024-03-01"])
+def test_a_stream_of_no_known_shape_is_refused_without_its_content(cutoff: str | None) -> None:
+    for call in (settle_cutoff, lambda stream, cutoff: processed(stream, cutoff)):
+        with pytest.raises(
+            BadStreamError, match=r"stream\.csv: no line has a time .* shape a9a9a a: a\. What"
+        ) as caught:
+            call(Lines([["c4n4ry secret: password", ""]]), cutoff)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_summary_says_the_shapes() -> None:
+    assert processed(Lines([GOOD]))[0][2]["shapes"] == ["lines time,user,request"]
 
 
 def test_too_many_rejects_fail_after_all_is_kept() -> None:

@@ -12,8 +12,8 @@ from retraining.pipelines.movie_recommender.stream.parsing import (
     REASONS,
     REJECTS,
     Parsed,
-    newest_time,
     parse_lines,
+    payload_times,
 )
 
 NOW = datetime(2026, 1, 1)
@@ -46,6 +46,15 @@ def test_a_view_and_a_rating() -> None:
         ("2024-10-14T15:42:39Z", datetime(2024, 10, 14, 15, 42, 39)),
         ("2024-10-14T15:42:39.123", datetime(2024, 10, 14, 15, 42, 39)),
         ("2024-02-29T00:00:00", datetime(2024, 2, 29)),
+        ("2024-10-14T15:42:39+00:00", datetime(2024, 10, 14, 15, 42, 39)),
+        ("2024-10-14T23:42:39.5-03:00", datetime(2024, 10, 15, 2, 42, 39)),
+        ("2024-10-14T15:42:39+0530", datetime(2024, 10, 14, 10, 12, 39)),
+        ("2024-10-14 15:42-03", datetime(2024, 10, 14, 18, 42)),
+        ("2024-10-14 15:42:39 UTC", datetime(2024, 10, 14, 15, 42, 39)),
+        ("1728920559", datetime(2024, 10, 14, 15, 42, 39)),
+        ("1728920559.25", datetime(2024, 10, 14, 15, 42, 39)),
+        ("1728920559123", datetime(2024, 10, 14, 15, 42, 39)),
+        ("1728920559123456", datetime(2024, 10, 14, 15, 42, 39)),
     ],
 )
 def test_times_that_are_accepted(stamp: str, read: datetime) -> None:
@@ -84,6 +93,9 @@ def test_movie_ids(movie: str, read: str) -> None:
         ("2024-10-14T16G:55:12,484541,GET /rate/el+dorado+1988=4", "time"),
         ("2024-02-30T15:34:12,1,GET /rate/a=2", "time"),
         ("2024-10-14T25:00,1,GET /rate/a=2", "time"),
+        ("2024-10-14T15:00+19:00,1,GET /rate/a=2", "time"),
+        ("2024-10-14T15:00+00:75,1,GET /rate/a=2", "time"),
+        ("17289205591,1,GET /rate/a=2", "time"),
         ("1924-10-14T15:34:12,1,GET /rate/a=2", "time"),
         ("2926-10-14T15:34:12,1,GET /rate/a=2", "time"),  # later than the reading
         ("23:48,350991,GET /rate/the+lives+of+others+2006=4", "time"),  # its head cut off
@@ -138,11 +150,9 @@ def test_a_long_reject_is_kept_shortened() -> None:
     assert kept == "x" * 300
 
 
-def test_the_newest_time_is_not_later_than_the_reading() -> None:
-    lines = [VIEW, RATING, "2926-01-01T00:00:00,1,GET /rate/a=3", "nonsense", ""]
-    table = pl.DataFrame({"line_number": range(5), "line": lines})
-    assert newest_time(table, NOW) == datetime(2024, 12, 7, 16, 23, 49)
-    assert newest_time(table[3:], NOW) is None
+def test_the_times_of_a_batch_are_not_older_than_1970() -> None:
+    table = pl.DataFrame({"payload": [VIEW, "1924-01-01T00:00:00,1,GET /rate/a=3", "nonsense", ""]})
+    assert payload_times(table).to_list() == [datetime(2024, 9, 10, 8, 39, 4)]
 
 
 @settings(max_examples=60, deadline=None)

@@ -104,7 +104,7 @@ def _read(summary: Mapping[str, Any]) -> str:
     parts += [f"{counts['recommendation_requests']:,} recommendation requests"]
     parts += [f"{counts['rejected']:,} rejected ({percent_exact(counts)}{_kinds(summary)})"]
     later = f"; {counts['after_cutoff']:,} after the cutoff" if counts["after_cutoff"] else ""
-    return f"{counts['lines']:,} lines: {', '.join(parts)}{later}."
+    return f"{counts['lines']:,} lines: {', '.join(parts)}{later}. Read as {'; '.join(summary['shapes'])}."
 
 
 def percent_exact(counts: Mapping[str, int]) -> str:

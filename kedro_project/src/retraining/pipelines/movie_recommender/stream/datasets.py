@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,17 +54,23 @@ class LineStream:
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """Batches with the columns line_number (from 1, through all files) and line (without line end)."""
-        number = 1
-        for file in self.files:
-            packed = compr[infer_compression(file.name)]
-            with file.source.open() as stored, packed(stored, mode="rb") if packed else stored as opened:
-                for block in _unpacked(_whole_lines(opened), file.name):
-                    lines = block.decode("utf-8", "replace").split("\n")
-                    if not lines[-1]:
-                        lines.pop()
-                    numbers = pl.int_range(number, number + len(lines), eager=True).alias("line_number")
-                    yield pl.DataFrame([numbers, pl.Series("line", lines, pl.String)])
-                    number += len(lines)
+        return (lines for _, batches in self.by_file() for lines in batches)
+
+    def by_file(self) -> Iterator[tuple[str, Iterator[pl.DataFrame]]]:
+        """The same, with the name of each file; to be read one after the other, for the numbers run through."""
+        numbers = itertools.count(1)
+        return ((file.name, _batches(file, numbers)) for file in self.files)
+
+
+def _batches(file: StreamFile, numbers: Iterator[int]) -> Iterator[pl.DataFrame]:
+    packed = compr[infer_compression(file.name)]
+    with file.source.open() as stored, packed(stored, mode="rb") if packed else stored as opened:
+        for block in _unpacked(_whole_lines(opened), file.name):
+            lines = block.decode("utf-8", "replace").split("\n")
+            if not lines[-1]:
+                lines.pop()
+            numbered = pl.Series("line_number", list(itertools.islice(numbers, len(lines))), pl.Int64)
+            yield pl.DataFrame([numbered, pl.Series("line", lines, pl.String)])
 
 
 def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:

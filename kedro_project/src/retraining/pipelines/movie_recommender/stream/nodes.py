@@ -14,10 +14,13 @@ from retraining.pipelines.movie_recommender.recommender.errors import NothingToR
 from retraining.pipelines.movie_recommender.recommender.pairs import aggregate, with_targets
 from retraining.pipelines.movie_recommender.stream.months import (
     cutoff_after,
+    month_start,
+    nothing_before,
     read_from,
     refuse_the_future,
 )
-from retraining.pipelines.movie_recommender.stream.parsing import REASONS, newest_time, parse_lines
+from retraining.pipelines.movie_recommender.stream.parsing import REASONS, parse_lines, payload_times
+from retraining.pipelines.movie_recommender.stream.reading import unwrapped
 from tracked_kedro.month import month_before
 
 log = logging.getLogger(__name__)
@@ -27,9 +30,9 @@ SHOWN_REJECTS = 1000
 
 
 class Stream(Protocol):
-    """Batches of lines, where they come from, and when they were opened (UTC); `stream_datasets.LineStream` is one."""
+    """Batches of lines by file, where they come from, and when they were opened (UTC), as `datasets.LineStream`."""
 
-    def __iter__(self) -> Iterator[pl.DataFrame]: ...
+    def by_file(self) -> Iterator[tuple[str, Iterator[pl.DataFrame]]]: ...  # noqa: D102
     @property
     def read_at(self) -> datetime: ...  # noqa: D102
     @property
@@ -39,13 +42,30 @@ class Stream(Protocol):
 
 
 def settle_cutoff(stream: Stream, cutoff: str | date | None) -> str:
-    """Check the cutoff, or tell the month after the newest event; the unfinished month is never read."""
-    if cutoff is not None:
-        return refuse_the_future(read_from(cutoff), stream.read_at).isoformat()
-    times = [newest for lines in stream if (newest := newest_time(lines, stream.read_at)) is not None]
-    if not times:
-        raise NothingToReadError("the stream has no line with a time; see MOVIES=")
-    return cutoff_after(max(times), stream.read_at).isoformat()
+    """Check the cutoff, or tell the month after the newest event; the unfinished month is never read.
+
+    Raises:
+        BadStreamError: the stream has no shape that is known.
+        CutoffError: the cutoff is in the future.
+        NothingToReadError: the stream is empty, or holds nothing before the cutoff; with the first day that would do.
+    """
+    end = month_start(stream.read_at) if cutoff is None else refuse_the_future(read_from(cutoff), stream.read_at)
+    oldest, newest = datetime.max, datetime.min
+    for _, lines in unwrapped(stream.by_file(), stream.read_at):
+        times = payload_times(lines)
+        oldest = min([oldest, *_bound(times.min())])
+        newest = max([newest, *_bound(times.filter(times <= stream.read_at).max())])
+        if cutoff is not None and oldest.date() < end:
+            return end.isoformat()
+    if oldest == datetime.max:
+        raise NothingToReadError("the stream is empty; see MOVIES=")
+    if oldest.date() >= end:
+        raise NothingToReadError(nothing_before(end, oldest, stream.read_at))
+    return cutoff_after(newest, stream.read_at).isoformat()
+
+
+def _bound(value: Any) -> list[datetime]:
+    return [value] if isinstance(value, datetime) else []
 
 
 def keep_stream(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -64,9 +84,10 @@ def process_kafka(
 
     Yields:
         Part of the events, part of the rejects, and the summary up to here: counts of lines by what became of them, the
-        first and last time, cutoff and month, and where the stream comes from.
+        first and last time, cutoff and month, where the stream comes from, and the shapes of its files.
 
     Raises:
+        BadStreamError: a file has no shape that is known.
         TooManyRejectsError: more lines are malformed than `max_reject_share`; what was read is kept, to look at.
         NothingToReadError: no view or rating lies between `history_start` and the cutoff.
     """
@@ -77,7 +98,9 @@ def process_kafka(
     counts: Counter[str] = Counter()
     times: list[datetime] = []
     examples: dict[str, str] = {}
-    for at, lines in enumerate(stream):
+    shapes: dict[str, None] = {}
+    for at, (shape, lines) in enumerate(unwrapped(stream.by_file(), stream.read_at)):
+        shapes[shape] = None
         parsed = parse_lines(lines, stream.read_at)
         moment = pl.col("time")
         events = parsed.events.filter(moment.is_between(start, end, closed="left"))
@@ -90,7 +113,8 @@ def process_kafka(
             examples.setdefault(reason, f"line {number}")
         log.info("Stream: %s lines read, %s rejected", f"{counts['lines']:,}", f"{counts['rejected']:,}")
         part = f"part-{at:05d}"
-        yield {part: events}, {part: parsed.rejects}, _summary(stream, counts, times, cutoff)
+        summary = _summary(stream, counts, times, cutoff) | {"shapes": list(shapes)}
+        yield {part: events}, {part: parsed.rejects}, summary
     _check(counts, examples, max_reject_share, end)
 
 

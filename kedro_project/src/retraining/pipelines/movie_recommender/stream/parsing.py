@@ -8,6 +8,8 @@ What becomes of each kind of line:
 | `GET /rate/<movie>=<rating>` | a rating, a whole number from 1 to 5 |
 | `recommendation request …`, commas and all | known, of no use here: counted |
 | time without seconds (`T08:40`), with a fraction or with `Z` | accepted; without seconds means `:00` |
+| time with an offset (`+00:00`, `-0300`, `-03`) | accepted, converted to UTC |
+| Unix time of 10 digits, or 13, 16 or 19 | accepted: seconds, milli-, micro- or nanoseconds |
 | blanks inside a field (`T15 :42:39`, `the +godfather+1972`) | removed: no field of the format contains one |
 | percent escapes in a movie id (`%2C`, `%C3%A9`) | decoded, so that both spellings are one movie |
 | commas, `++`, capitals, a missing year in a movie id | accepted: an id is whatever stands between its delimiters |
@@ -48,6 +50,9 @@ EVENTS = pl.Schema(
 )
 REJECTS = pl.Schema({"line_number": pl.Int64, "reason": pl.String, "line": pl.String})
 
+#: Hours; the easternmost zone is fourteen ahead of UTC.
+LARGEST_OFFSET = 14
+_OFFSET = r"^(\d{4}-\d\d-\d\d)[Tt]?(\d\d:\d\d)(:\d\d)?(?:\.\d+)?(?:[Zz]|UTC|([+-])(\d\d):?(\d\d)?)?$"
 _EPOCH = datetime(1970, 1, 1)
 _DAMAGED = "\N{REPLACEMENT CHARACTER}"
 
@@ -64,18 +69,19 @@ def parse_lines(lines: pl.DataFrame, read_at: datetime) -> Parsed:
     """Parse a batch of lines.
 
     Args:
-        lines: columns `line_number` (from 1) and `line` (text without its line end; undecodable bytes as U+FFFD).
+        lines: columns `line_number` (from 1) and `line` (text without its line end; undecodable bytes as U+FFFD);
+            where a line only holds `time,user,request` in some wrapping, that is the column `payload`.
         read_at: when the stream was read, UTC; nothing can have happened later.
     """
-    text = pl.col("line")
+    text = pl.col("payload")
     table = (
-        lines.lazy()
+        (lines if "payload" in lines.columns else lines.with_columns(pl.col("line").alias("payload")))
+        .lazy()
         .with_columns(text.str.replace_all(" ", "", literal=True).str.strip_chars_end("\r").alias("packed"))
         .with_columns(pl.col("packed").str.splitn(",", 3).alias("fields"))
         .unnest("fields")
         .rename({"field_0": "stamp", "field_1": "who", "field_2": "request"})
         .with_columns(
-            _time(pl.col("stamp")).alias("time"),
             pl.when(pl.col("who").str.contains(r"^\d{1,18}$")).then(pl.col("who")).cast(pl.Int64).alias("user"),
             pl.col("request").str.starts_with("recommendationrequest").alias("is_recommendation"),
             pl.col("request").str.extract_groups(r"^GET/(?:data/m/(.+)/(\d+)\.mpg|rate/(.+)=([^=]+))$").alias("parts"),
@@ -85,7 +91,7 @@ def parse_lines(lines: pl.DataFrame, read_at: datetime) -> Parsed:
         .with_columns(pl.coalesce("viewed", "rated").alias("movie"))
         .collect()
     )
-    table = table.with_columns(_decoded(table["movie"]))
+    table = table.with_columns(_decoded(table["movie"]), times(table["stamp"]).alias("time"))
     minute = pl.col("at").cast(pl.Int16, strict=False)
     rating = pl.when(pl.col("stars").str.contains(r"^\d$")).then(pl.col("stars")).cast(pl.Int8, strict=False)
     table = table.with_columns(minute.alias("minute"), rating.alias("rating"))
@@ -105,19 +111,27 @@ def parse_lines(lines: pl.DataFrame, read_at: datetime) -> Parsed:
     good = table.filter(pl.col("reason").is_null())
     events = good.filter(pl.col("movie").is_not_null()).select(EVENTS.keys()).cast(EVENTS)
     rejects = table.filter(pl.col("reason").is_not_null()).select(
-        pl.col("line_number").cast(pl.Int64), "reason", text.str.slice(0, SHOWN)
+        pl.col("line_number").cast(pl.Int64), "reason", pl.col("line").str.slice(0, SHOWN)
     )
     return Parsed(events, rejects, _counts(table, good))
 
 
-def newest_time(lines: pl.DataFrame, read_at: datetime) -> datetime | None:
-    """The newest time of a batch of lines that is not later than the reading; whether the lines are otherwise usable
-    is not looked at, which takes a quarter of the time.
+def payload_times(lines: pl.DataFrame) -> pl.Series:
+    """The times of a batch's column `payload`, none before 1970; whether the lines are otherwise usable is not looked
+    at, which takes a quarter of the time.
     """
-    stamp = pl.col("line").str.extract(r"^([^,]*),").str.replace_all(" ", "", literal=True)
-    times = lines.select(_time(stamp).alias("time"))["time"]
-    newest = times.filter(times <= read_at).max()
-    return newest if isinstance(newest, datetime) else None
+    stamps = lines["payload"].str.extract(r"^([^,]*),").str.replace_all(" ", "", literal=True)
+    found = times(stamps)
+    return found.filter(found >= _EPOCH)
+
+
+def times(stamps: pl.Series) -> pl.Series:
+    """Datetimes, UTC, of times without blanks (the table above); null for anything else."""
+    found = stamps.to_frame("stamp").select(_time(pl.col("stamp")).alias("time"))["time"]
+    rare = (found.is_null() & stamps.is_not_null()).arg_true()
+    if rare.is_empty():
+        return found
+    return found.scatter(rare, _rare_times(stamps.gather(rare)))
 
 
 def _time(stamp: pl.Expr) -> pl.Expr:
@@ -126,6 +140,24 @@ def _time(stamp: pl.Expr) -> pl.Expr:
     seconds = stamp.str.slice(16, 3)
     whole = shape + pl.when(seconds.str.starts_with(":")).then(seconds).otherwise(pl.lit(":00"))
     return whole.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False)
+
+
+def _rare_times(stamps: pl.Series) -> pl.Series:
+    """Times with a UTC offset or a blank for `T`, and Unix times, whose unit their length tells; whole seconds."""
+    parts = pl.col("parts").struct
+    sign = pl.when(parts.field("4") == "-").then(-1).otherwise(1)
+    hours, minutes = (parts.field(at).cast(pl.Int64).fill_null(0) for at in ("5", "6"))
+    local = pl.concat_str(
+        parts.field("1"), pl.lit("T"), parts.field("2"), parts.field("3").fill_null(":00"), ignore_nulls=False
+    ).str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False)
+    offset = pl.when((hours <= LARGEST_OFFSET) & (minutes < 60)).then(sign * (60 * hours + minutes))
+    unix = pl.from_epoch(pl.col("stamp").str.extract(r"^(\d{10})(?:\d{3}|\d{6}|\d{9}|\.\d+)?$").cast(pl.Int64))
+    return (
+        stamps.to_frame("stamp")
+        .with_columns(pl.col("stamp").str.extract_groups(_OFFSET).alias("parts"))
+        .select(pl.coalesce(local - pl.duration(minutes=offset), unix.cast(pl.Datetime("us"))))
+        .to_series()
+    )
 
 
 def _decoded(movie: pl.Series) -> pl.Series:
