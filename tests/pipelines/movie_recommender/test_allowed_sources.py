@@ -29,6 +29,23 @@ def test_the_command_reads_what_it_is_given(stream: Path) -> None:
     assert dag_settings(PROJECT, "movie_recommender", [f"movies={stream}"])["cutoff"] == "2024-06-01"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the stream is empty"),
+        ("2999-05-01T10:00:00+00:00,1,GET /rate/a=4\n", "in the future; it can be read from 2999-06-01 on"),
+        ("c4n4ry of another kind\n", r"line 1 has the shape a9a9a a a a\. What can be read: lines"),
+    ],
+)
+def test_a_stream_of_which_no_month_can_be_made_is_refused_before_airflow_is_called(
+    stream: Path, text: str, message: str
+) -> None:
+    stream.write_text(text)
+    with pytest.raises(click.ClickException, match=message) as refused:
+        dag_settings(PROJECT, "movie_recommender", [f"movies={stream}"])
+    assert "c4n4ry" not in refused.value.message
+
+
 @pytest.mark.parametrize("secret", ["http://user:c4n4ry@127.0.0.1:9/x", "https://host/x?X-Amz-Signature=c4n4ry"])
 def test_a_credential_is_refused_before_airflow_is_called(stream: Path, secret: str) -> None:
     with pytest.raises(click.ClickException, match=r"movie_recommender\.movies: .*credentials\.yml") as refused:

@@ -51,14 +51,8 @@ def summary() -> dict[str, Any]:
     counts = {"lines": 1010, "views": 100, "ratings": 905, "recommendation_requests": 2, "rejected": 3, "events": 1000}
     counts |= {"after_cutoff": 5, "before_history": 0, "blanks_removed": 4, "seconds_dropped": 6, "rejected.time": 3}
     times = {"first": "2024-09-10T08:39:04", "last": "2024-11-30T16:23:50"}
-    return {
-        "origin": "here",
-        "simulated": False,
-        "counts": counts,
-        "cutoff": "2024-12-01",
-        "month": "2024-11",
-        **times,
-    } | {"shapes": ["lines time,user,request"]}
+    about = {"origin": "here", "simulated": False, "shapes": ["lines time,user,request"]}
+    return {**about, "counts": counts, "cutoff": "2024-12-01", "month": "2024-11", **times}
 
 
 def test_a_lost_comparison_is_said_with_its_reason(scores: dict[str, Any]) -> None:
@@ -91,6 +85,7 @@ def test_the_text_is_a_table_that_fits_a_terminal(scores: dict[str, Any], summar
     assert re.search(r"^ +RMSE  recall@20  NDCG@20$", text, re.M)
     assert re.search(r"^model +1\.020 +0\.510 +0\.330$", text, re.M)
     assert "1,010 lines: 100 views, 905 ratings, 2 recommendation requests, 3 rejected (0.3 %: time 3)" in text
+    assert "Read as lines time,user,request." in " ".join(text.split())
     assert "5 after the cutoff" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 110
     assert "simulated sample" not in text

@@ -39,11 +39,10 @@ def row(*fields: object, **how: object) -> str:
     return out.getvalue()
 
 
-def printed(line: str, ending: str = "") -> str:
+def printed(line: str) -> str:
     return (
         f"ConsumerRecord(topic='movielog9', partition=0, leader_epoch=0, offset=3, timestamp=1664400000003, "
         f"timestamp_type=0, key=None, value={line.encode()!r}, headers=[], checksum=None, serialized_key_size=-1)"
-        + ending
     )
 
 
@@ -102,6 +101,20 @@ def test_a_malformed_line_in_any_shape_is_rejected_as_it_stands(name: str) -> No
     assert parsed.rejects["line"].to_list() == bad
     assert parsed.rejects["line_number"].to_list() == list(range(7, 14))
     assert parsed.rejects["reason"][0] == "rating"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (LINES[0], "lines time,user,request"),
+        (row(*LINES[1].split(",", 2)), "lines time,user,request, in quotes"),
+        ("2024-09-10 08:39:04-03:00,7,GET /rate/a=3", "lines time,user,request, times with a UTC offset"),
+        (repr(b"1728920559123,7,GET /rate/a=3"), "lines time,user,request, in quotes, Unix times"),
+    ],
+)
+def test_a_shape_says_what_is_converted(line: str, said: str) -> None:
+    shape, parsed = read([line])
+    assert (shape, parsed.events.height) == (said, 1)
 
 
 def test_quoted_lines_after_the_first_thousand_are_read() -> None:

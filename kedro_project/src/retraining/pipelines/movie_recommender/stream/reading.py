@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -25,6 +26,7 @@ KNOWN = (
     "or message, or with the keys time, user and request. Times: ISO 8601 with or without offset, or Unix seconds, "
     "milli-, micro- or nanoseconds"
 )
+_TIMES = {"times with a UTC offset": r":\d\d(?:\.\d+)? *[+-]\d\d", "Unix times": r"^\d{10}(?:\d*|\.\d+)$"}
 _LINE_KEYS = ("value", "payload", "message", "line")
 _TIME_KEYS = ("time", "timestamp", "ts", "event_time", "datetime")
 _USER_KEYS = ("user", "user_id", "userid", "userId", "uid")
@@ -55,12 +57,24 @@ def _detected(name: str, lines: pl.DataFrame, read_at: datetime) -> Shape:
         scores = [(shape, *_score(shape, sample, read_at)) for shape in (PLAIN, *RECORDS, *_json(sample))]
         best = max(scores, key=lambda score: score[1:])
         if best[2]:
-            log.info("Stream: %s is read as %s", name, best[0].name)
-            return best[0]
+            shape = replace(best[0], name=_said(best[0], sample))
+            log.info("Stream: %s is read as %s", name, shape.name)
+            return shape
     first = shape_of(lines["line"][0])
     raise BadStreamError(
         f"{name}: no line has a time that can be read; line 1 has the shape {first}. What can be read: {KNOWN}"
     )
+
+
+def _said(shape: Shape, sample: pl.DataFrame) -> str:
+    """The shape's name, with what else is converted in the sample."""
+    table = shape.unwrap(sample)
+    parts = [shape.name]
+    if shape == PLAIN and (table["payload"] != table["line"]).any():
+        parts.append("in quotes")
+    stamps = table["payload"].str.extract(r"^([^,]*),")
+    parts += [said for said, pattern in _TIMES.items() if stamps.str.contains(pattern).any()]
+    return ", ".join(parts)
 
 
 def _score(shape: Shape, sample: pl.DataFrame, read_at: datetime) -> tuple[int, int]:
