@@ -34,6 +34,8 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
     """
     import uvicorn
 
+    from tracked_kedro.serving.connections import Connection
+
     # A store that others can write to must not hand us code in a pickle.
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     try:
@@ -54,7 +56,15 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
     click.echo(f"Serving {reference} at http://{host}:{port}/invocations (and /ping); Ctrl-C ends it.")
     follow = contextlib.nullcontext() if version.isdecimal() else scorer.following()
     with follow:
-        uvicorn.run(app, host=host, port=port, log_level="warning", lifespan="off", limit_concurrency=MOST_CONNECTIONS)
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            http=Connection,
+            log_level="warning",
+            lifespan="off",
+            limit_concurrency=MOST_CONNECTIONS,
+        )
 
 
 def _version(registry: Registry, reference: str) -> ModelVersion:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tracked_kedro.serving.answers import WithoutTrace
 from tracked_kedro.serving.limits import Limits, RefusedError, rows_asked_for
 
 Scope = dict[str, Any]
@@ -78,13 +79,17 @@ class Limited:
             body = await self._body(scope, receive)
             rows = await asyncio.to_thread(rows_asked_for, body, self._model, self._limits)
             async with self._lanes.enter(rows):
-                await self._app(scope, _again(body, receive), send)
+                await self._app(scope, _again(body, receive), WithoutTrace(send))
         except RefusedError as error:
             await refuse(error.status, str(error), send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         headers = dict(scope["headers"])
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+        # Of two, the scorer may believe the other one.
+        kinds = [
+            value.partition(b";")[0].strip().lower() for name, value in scope["headers"] if name == b"content-type"
+        ]
+        if kinds != [b"application/json"]:
             raise RefusedError(415, "only application/json is taken")
         too_long = RefusedError(413, f"the body has more than {self._limits.body} bytes (SERVING_MAX_BODY)")
         told = headers.get(b"content-length", b"0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from mlflow.pyfunc import scoring_server
 
 from tests.library.serving.conftest import SERVED, write
-from tracked_kedro.serving import doors
+from tracked_kedro.serving import connections, doors
 from tracked_kedro.serving.limited import App, Lanes, Limited
 from tracked_kedro.serving.limits import Limits, RefusedError, rows_asked_for
 from tracked_kedro.serving.packaging import write_model
@@ -52,7 +54,7 @@ def server() -> Iterator[Callable[[App], int]]:
 
     def start(app: App) -> int:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(app, http=connections.Connection, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         servers.append((server, thread))
@@ -111,6 +113,106 @@ def test_each_attack_is_refused_at_once_by_the_limits_name(model: Any, server: C
     for kind in ("application/vnd.apache.parquet", "text/csv", "application/x-python-pickle", ""):
         assert ask(port, b"x", **{"Content-Type": kind})[0] == 415
     assert ask(port, {"inputs": [7.0], "params": {"quantiles": [0.5]}}) == (200, '{"predictions": [570.0]}')
+
+
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize("kinds", [("text/csv", "application/json"), ("application/json", "text/csv")])
+def test_a_second_kind_of_content_is_refused(model: Any, server: Callable[[App], int], kinds: tuple[str, str]) -> None:
+    """Of two headers this library and the scorer might each believe another one."""
+    port = server(Limited(scoring_server.init(model), model, LIMITS, Lanes(LIMITS)))
+    lines = b"".join(f"Content-Type: {kind}\r\n".encode() for kind in kinds)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(HEAD + lines + b'Content-Length: 15\r\n\r\n{"inputs": [7]}')
+        assert connection.recv(4096).startswith(b"HTTP/1.1 415 ")
+
+
+def test_an_error_of_the_model_shows_no_code_and_no_path(
+    made_up: Path, tmp_path: Path, server: Callable[[App], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    text = SERVED.replace('"""By area."""', '"""By area."""\n        raise OverflowError("of a secret kind")')
+    write(made_up, {"pipelines/prices/served_model.py": text})
+    write_model("made_up.pipelines.prices", {"base.txt": b"500"}, tmp_path / "model")
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    status, message = ask(server(Limited(scoring_server.init(model), model, LIMITS, Lanes(LIMITS))), {"inputs": [7.0]})
+    assert (status, json.loads(message)["error_code"]) == (400, "BAD_REQUEST")
+    assert not [one for one in ("Traceback", "secret kind", ".py", str(tmp_path)) if one in message], message
+    assert "of a secret kind" in caplog.text
+
+
+def test_an_error_keeps_its_end_and_loses_its_trace(
+    server: Callable[[App], int], model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        told = {"message": f"Failed to predict data {'x' * 9_000}: no such street", "stack_trace": "in /srv/model.py"}
+        await send({"type": "http.response.start", "status": 400, "headers": [(b"content-length", b"9999")]})
+        for part in (json.dumps(told)[:50], json.dumps(told)[50:]):
+            await send({"type": "http.response.body", "body": part.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    port = server(Limited(failing, model, LIMITS, Lanes(LIMITS)))
+    status, message = ask(port, {"inputs": [7.0]})
+    assert (status, "no such street" in message, "/srv" in message) == (400, True, False)
+    assert len(message) < 3_000 and "in /srv/model.py" in caplog.text
+
+
+class TestConnections:
+    def ended(self, connection: socket.socket) -> bool:
+        try:
+            while connection.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+        return True
+
+    @pytest.mark.parametrize("sent", [b"", b"GET /ping HT", b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\nGET /pi"])
+    def test_whoever_sends_no_whole_head_loses_the_place(
+        self, server: Callable[[App], int], monkeypatch: pytest.MonkeyPatch, sent: bytes
+    ) -> None:
+        monkeypatch.setattr(connections, "PATIENCE", 0.2)
+        with socket.create_connection(("127.0.0.1", server(yes)), timeout=60) as connection:
+            connection.sendall(sent)
+            assert self.ended(connection)
+
+    def test_whoever_does_not_take_the_answer_loses_the_place(
+        self, server: Callable[[App], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "PATIENCE", 0.2)
+        done = threading.Event()
+
+        async def long(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(1_000):
+                await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+            done.set()
+
+        with socket.create_connection(("127.0.0.1", server(long)), timeout=60) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert done.wait(60)
+
+    def test_who_is_answered_slowly_keeps_it(
+        self, server: Callable[[App], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "PATIENCE", 0.05)
+
+        async def thinking(scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.sleep(0.5)
+            await yes(scope, receive, send)
+
+        assert ask(server(thinking), {"inputs": [7.0]})[0] == 200
+
+    def test_a_head_has_an_end(self, server: Callable[[App], int]) -> None:
+        """Else one request could fill the memory."""
+        port = server(yes)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+            contextlib.suppress(ConnectionError),
+        ):
+            connection.sendall(HEAD)
+            for _ in range(200):
+                connection.sendall(b"X: " + b"a" * 10_000 + b"\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 4")
 
 
 def test_others_are_answered_beside_a_large_request(model: Any, server: Callable[[App], int], tmp_path: Path) -> None:
