@@ -20,6 +20,8 @@ from tracked_kedro.paging import paged
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
 from tracked_kedro.serving.signing import SIGNATURE_TAG, SigningKeyError, is_ours, signed, signing_key
 
+_EARLIER = "Versions from before signatures were signed earlier; name another with VERSION=<model>/<number>."
+
 
 def sign_models(reference: str | None = None) -> None:
     """Sign the versions from before signatures, or one that is named, and say so.
@@ -45,15 +47,19 @@ def sign_models(reference: str | None = None) -> None:
 def sign_once() -> list[str]:
     """Sign what the tracking server has now without a signature, the first time that this is called; what was done.
 
+    Where a version has a signature, the time before signatures is over, whatever this machine's record or key: one that
+    has none was put there by somebody else, or is for a person to vouch for.
+
     Raises:
         SigningKeyError: there is no key.
     """
     record = var_folder() / f"models_signed_{hashlib.sha256(signing_key(make=True)).hexdigest()[:12]}.json"
     if record.exists():
-        return ["Versions from before signatures were signed earlier; name another with VERSION=<model>/<number>."]
+        return [_EARLIER]
     client = MlflowClient()
-    found = [one for one in paged(client.search_model_versions) if SIGNATURE_TAG not in one.tags]
-    told = [_sign(client, one) for one in found]
+    found = list(paged(client.search_model_versions))
+    is_first = not any(SIGNATURE_TAG in one.tags for one in found)
+    told = [_sign(client, one) for one in found] if is_first else [_EARLIER]
     record.write_text(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), "versions": told}, indent=1))
     return told or ["There is no version without a signature."]
 

@@ -276,6 +276,18 @@ class TestVersionsFromBefore:
         shown = CliRunner().invoke(commands, ["models", "--model", "prices"]).output
         assert shown.count("not signed: refused") == 2
 
+    @pytest.mark.parametrize("lost", ["models_signed_*.json", "model_signing_key"])
+    def test_a_lost_record_or_key_does_not_bring_the_first_time_back(
+        self, registered: Registered, var: Path, lost: str
+    ) -> None:
+        """On a new machine, or with a new key, what somebody else has put there meanwhile is not signed unasked."""
+        self.sign()
+        later = registered.another(registered.copied(var / "mlflow" / "artifacts" / "evil"))
+        for file in var.glob(lost):
+            file.unlink()
+        assert "were signed earlier" in self.sign()
+        assert SIGNATURE_TAG not in registered.registry.version(later).tags
+
     def test_a_person_may_vouch_for_one(self, registered: Registered) -> None:
         self.unsigned(registered)
         assert self.sign("--version", "prices/1") == "prices version 1 is signed\n"
