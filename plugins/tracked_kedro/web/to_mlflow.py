@@ -12,7 +12,7 @@ from tracked_kedro import mlflow_pages
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.web import shell
 from tracked_kedro.web.access import User, may_read
-from tracked_kedro.web.tracking import NotStoredError, Tracking
+from tracked_kedro.web.tracking import NotStoredError, Tracking, model_version_of
 
 _MOST_BYTES = 16 * 2**20  # of a picture
 
@@ -65,8 +65,7 @@ def _add_ways(app: FastAPI, tracking: Tracking) -> None:
     @app.get("/version/{run_id}")
     def version(request: Request, user: User, run_id: str) -> Response:
         def address(base: str) -> str:
-            _run(tracking, user, run_id)
-            found = tracking.model_version_of(run_id)
+            found = model_version_of(_run(tracking, user, run_id))
             if found is None:
                 raise NotStoredError("This DAG run has registered no model version")
             return mlflow_pages.version(base, *found)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tracked_kedro.errors import UnavailableError, classified
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.names import DAG_ID_TAG, PARENT_RUN_TAG
+from tracked_kedro.names import DAG_ID_TAG, MODEL_VERSION_TAG
 from tracked_kedro.paging import paged
 from tracked_kedro.web.fresh import Fresh
 
@@ -159,10 +159,14 @@ class Tracking:
                 break
         return list(found.values())
 
-    def model_version_of(self, run_id: str) -> tuple[str, str] | None:
-        """Name and number of the model version that a parent run registered."""
-        found = self.client.search_model_versions(f"tags.`{PARENT_RUN_TAG}` = '{run_id}'", max_results=1)
-        return (found[0].name, str(found[0].version)) if found else None
+
+def model_version_of(run: Any) -> tuple[str, str] | None:
+    """Name and number of the model version that a parent run registered, as the run tells it.
+
+    Anybody may make a version of a model of their own, and say that it came from this run.
+    """
+    name, _, number = run.data.tags.get(MODEL_VERSION_TAG, "").rpartition("/")
+    return (name, number) if name and number.isdecimal() else None
 
 
 def _unknown(run_id: str) -> NotStoredError:

@@ -72,14 +72,21 @@ def test_what_is_not_there_is_named(store: MlflowClient, experiment: str):
         server.artifact(run.info.run_id, "figures/two.txt", 1)
     with pytest.raises(NotStoredError, match="no run 0123"):
         server.run("0123")
-    assert server.model_version_of(run.info.run_id) is None
 
 
-def test_the_version_that_a_run_registered(store: MlflowClient, experiment: str):
-    run = store.create_run(experiment)
-    store.create_registered_model("rents")
-    store.create_model_version("rents", run.info.artifact_uri, run.info.run_id, tags={"parent_run_id": run.info.run_id})
-    assert Tracking().model_version_of(run.info.run_id) == ("rents", "1")
+@pytest.mark.parametrize(
+    ("tag", "found"),
+    [("rents/1", ("rents", "1")), ("a/b/7", ("a/b", "7")), ("rents", None), ("rents/", None), ("/1", None), ("", None)],
+)
+def test_the_version_that_a_run_registered_is_what_the_run_says(
+    store: MlflowClient, experiment: str, tag: str, found: tuple[str, str] | None
+):
+    """Whoever has a model of their own may say that its versions came from any run."""
+    run = store.create_run(experiment, tags={"model_version": tag})
+    store.create_registered_model("a stranger's")
+    said = {"parent_run_id": run.info.run_id}
+    store.create_model_version("a stranger's", run.info.artifact_uri, run.info.run_id, tags=said)
+    assert tracking.model_version_of(store.get_run(run.info.run_id)) == found
 
 
 def test_a_file_larger_than_the_limit_is_not_loaded_nor_is_a_folder(store: MlflowClient, experiment: str):
