@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import count as count_from
 
 import polars as pl
 from starlette.responses import Response
@@ -39,4 +40,9 @@ def _without_formulas(table: pl.DataFrame) -> pl.DataFrame:
     cells = table.with_columns(
         pl.when(texts.str.contains(_FORMULA.pattern)).then(pl.lit("'") + texts).otherwise(texts).name.keep()
     )
-    return cells.rename({name: f"'{name}" for name in table.columns if _FORMULA.match(name)})
+    names = dict.fromkeys(table.columns, "")
+    for name in filter(_FORMULA.match, table.columns):
+        # Whoever named one column so may have named another one as it would be called then.
+        names[name] = new = next(new for count in count_from(1) if (new := "'" * count + name) not in names)
+        names[new] = ""
+    return cells.rename({name: new for name, new in names.items() if new})

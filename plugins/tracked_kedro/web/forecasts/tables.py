@@ -17,6 +17,7 @@ from tracked_kedro.web.tracking import UnreadableError
 
 MEBIBYTE = 2**20
 _EARLIEST, _LATEST = date(1600, 1, 1), date(9000, 1, 1)
+_EPOCH = date(1970, 1, 1)
 _LARGEST = 1e100  # its square is a number still
 _LONGEST_TEXT = 2_000  # bytes
 _LONGEST_LIST = 240  # a sparkline has no more points
@@ -132,7 +133,8 @@ def _columns(schema: pl.Schema, table: Table) -> list[pl.Expr]:
         for name, dtype in table.columns.items()
     ]
     others = [name for name, dtype in schema.items() if name not in table.columns]
-    return known + [pl.col(name) for name in others if schema[name].is_numeric() or schema[name] in _PLAIN]
+    plain = (name for name in others if schema[name].is_numeric() or schema[name] in _PLAIN)
+    return known + [_clean(pl.col(name), schema[name]).alias(name) for name in plain]
 
 
 def _clean(column: pl.Expr, dtype: Any) -> pl.Expr:
@@ -140,6 +142,13 @@ def _clean(column: pl.Expr, dtype: Any) -> pl.Expr:
         return pl.when(column.is_finite() & (column.abs() < _LARGEST)).then(column)
     if dtype == pl.Date:
         return pl.when(column.is_between(_EARLIEST, _LATEST)).then(column)
+    if isinstance(dtype, pl.Datetime):
+        # Python has no moment in a year of five digits.
+        ticks = {"ms": 10**3, "us": 10**6, "ns": 10**9}[dtype.time_unit]
+        first, last = (
+            max(-(2**63), min(2**63 - 1, (day - _EPOCH).days * 86_400 * ticks)) for day in (_EARLIEST, _LATEST)
+        )
+        return pl.when(column.to_physical().is_between(first, last)).then(column)
     if dtype == pl.List(pl.Float64):
         return column.list.tail(_LONGEST_LIST).list.eval(_clean(pl.element(), pl.Float64))
     return column

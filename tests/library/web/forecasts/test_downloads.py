@@ -29,5 +29,10 @@ def test_a_formula_as_a_name_of_a_column_is_text():
     assert pl.read_csv(io.BytesIO(response.body)).columns == ["'=1+1", "b"]
 
 
+def test_columns_that_would_share_a_name_have_two():
+    table = pl.DataFrame({"=a": ["x"], "'=a": ["y"], "''=a": ["z"], "=b": ["u"]})
+    assert download(table, "csv", "rents").body.decode() == "'''=a,'=a,''=a,'=b\nx,y,z,u\n"
+
+
 def test_parquet_is_as_it_was_stored():
     assert pl.read_parquet(io.BytesIO(download(TABLE, "parquet", "rents").body)).equals(TABLE)

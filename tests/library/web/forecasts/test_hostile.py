@@ -23,6 +23,7 @@ from tests.fixtures.rents import Rents
 from tests.fixtures.stored_forecasts import EXPERIMENT, store_months
 from tracked_kedro.web.forecasts import app as forecasts_app
 from tracked_kedro.web.forecasts import tables, view
+from tracked_kedro.web.forecasts.downloads import download
 from tracked_kedro.web.tracking import UnreadableError
 
 EACH = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -70,7 +71,7 @@ def frames(draw: st.DrawFn, table: tables.Table) -> pl.DataFrame:
         dtype = draw(st.sampled_from(list(VALUES))) if draw(st.integers(0, 19)) == 0 else dtype
         values = st.one_of(st.none(), VALUES[dtype])
         columns.append(pl.Series(name, draw(st.lists(values, min_size=height, max_size=height)), dtype))
-    for name in draw(st.lists(st.sampled_from(["=1+1", "<b>", "a\nb", ""]), unique=True, max_size=2)):
+    for name in draw(st.lists(st.sampled_from(["=1+1", "'=1+1", "<b>", "a\nb", ""]), unique=True, max_size=2)):
         dtype = draw(st.sampled_from(list(VALUES)))
         columns.append(pl.Series(name, draw(st.lists(VALUES[dtype], min_size=height, max_size=height)), dtype))
     return pl.DataFrame(columns)
@@ -107,6 +108,19 @@ def test_a_table_is_as_the_page_counts_on_it_or_refused(kind: str, tmp_path: Pat
         assert found[name].drop_nulls().is_finite().all()
     found.to_dicts()
     assert found.select(table.keys).null_count().row(0) == (0,) * len(table.keys)
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
+def test_a_moment_in_a_column_that_nobody_asked_for_is_one_of_the_calendar(tmp_path: Path, unit: Any, zone: str | None):
+    """Polars panics where Python has no such moment, in whatever page comes to it."""
+    far = [0, 2**62, -(2**62), 2**63 - 1, 1 - 2**63]
+    moments = pl.Series("checked", far, pl.Int64).cast(pl.Datetime(unit, zone))
+    overview = pl.DataFrame({"series": [str(place) for place in range(len(far))]}).with_columns(moments)
+    (tmp_path / "table.parquet").write_bytes(written(overview))
+    found = tables.read(str(tmp_path / "table.parquet"), tables.OVERVIEW)
+    assert found.to_dicts()[0]["checked"].year in (1969, 1970)
+    download(found, "csv", "rents")
 
 
 def refused(file: Path, table: tables.Table, frame: pl.DataFrame, **options: Any) -> str:
