@@ -83,7 +83,7 @@ def from_make(dag: str, block: Mapping[str, Any], given: Sequence[str], environm
         environment: of this process.
 
     Raises:
-        click.ClickException: the DAG takes no such variable.
+        click.ClickException: the DAG takes no such variable, or nothing is where a path leads.
     """
     takes = block.get("make") or {}
     if unknown := [name for name in given if name not in takes]:
@@ -97,7 +97,7 @@ def from_make(dag: str, block: Mapping[str, Any], given: Sequence[str], environm
         if not value:
             continue
         parameter, is_path = (target, False) if isinstance(target, str) else (target["parameter"], target.get("path"))
-        found.append(f"{parameter}={Path(value).resolve() if is_path and '://' not in value else value}")
+        found.append(f"{parameter}={_existing(name, value) if is_path and '://' not in value else value}")
     return found
 
 
@@ -105,6 +105,15 @@ def kedro_parameters(block: dict[str, Any], conf: dict[str, Any]) -> dict[str, A
     """The parameters of a DAG run under their Kedro names, nested, as a Kedro session takes them."""
     targets = block["kedro_parameters"]
     return nested({targets[name]: conf[name] for name in conf.keys() & targets.keys()})
+
+
+def _existing(name: str, value: str) -> Path:
+    """A path that a variable of make names, absolute."""
+    path = Path(value).resolve()
+    # An expression is refused by the name of its parameter, with all other values.
+    if "${" not in value and not path.exists():
+        raise click.ClickException(f"{name}={value}: there is no such file or folder, seen from {Path.cwd()}")
+    return path
 
 
 def _sources(block: Mapping[str, Any]) -> list[str]:
