@@ -14,6 +14,7 @@ from operations.backup.place import Place, place_of_environment, place_of_runnin
 from operations.backup.transfer import backup, restore
 from operations.locations import backup_file, is_held, var_folder
 from operations.native.errors import StackError
+from operations.native.secrets import FILE as SECRETS
 from operations.native.stack import started_stores
 from tracked_kedro.cli.locks import NATIVE, only_one
 
@@ -25,7 +26,7 @@ def make(target: Path | None) -> None:
         target: file to write; one named after the moment, under `<var>/backups`, by default.
 
     Raises:
-        click.ClickException: the file is there already, or a store cannot be read.
+        click.ClickException: the file is there already, no stack has run here, or a store cannot be read.
     """
     file = (target or backup_file()).absolute()
     if file.exists():
@@ -73,6 +74,11 @@ def _place(while_it_runs: bool) -> Iterator[Place]:
         yield place
     elif while_it_runs and is_held(NATIVE):
         yield place_of_running(native)
+    elif while_it_runs and not (native / SECRETS).exists():
+        raise click.ClickException(
+            f"nothing to back up: no stack has run here, by `make up` (.env) or `make native` ({native}). "
+            f"Runs of `make retrain` are kept under {var_folder()}: copy that folder while nothing runs"
+        )
     else:
         with only_one(NATIVE, "stop it first (Ctrl-C)"), started_stores(native) as stores:
             yield place_of_stores(stores)

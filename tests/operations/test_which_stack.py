@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from operations import which_stack
+from operations.backup import commands
 from tests.deployment import ROOT
 from tracked_kedro.cli.locks import NATIVE, only_one
 
@@ -51,3 +53,10 @@ def test_the_makefile_gets_the_name_and_the_person_the_reason(place: Path):
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.stdout == "native\n"
     assert done.stderr == "Stack: native, for there is no .env\n"
+
+
+def test_where_no_stack_has_run_there_is_nothing_to_back_up_and_none_is_set_up(place: Path):
+    with pytest.raises(click.ClickException, match=r"no stack has run here.*make retrain.*copy that folder"):
+        commands.make(None)
+    assert not list((place / "var").rglob("*.tar"))
+    assert not list((place / "var" / "native").iterdir())
