@@ -50,6 +50,9 @@ USE_MLFLOW = "use_mlflow"
 # A DAG parameter of this name that nobody set takes the month of the DAG run.
 CUTOFF = "cutoff"
 
+# Tag of a child run: its key; `series` since the first release, and so in all stores.
+KEY_TAG = "series"
+
 # Tag of a model version: the parent run that registered it. Of that run: the version, as `<model>/<number>`.
 PARENT_RUN_TAG = "parent_run_id"
 MODEL_VERSION_TAG = "model_version"

@@ -6,11 +6,13 @@ out where its artifacts go (`tests/integration/test_requests.py`).
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mlflow.entities import Run, RunInfo, RunStatus
@@ -20,10 +22,12 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.time import get_current_time_millis
 
 from tracked_kedro.compatibility import store_of
+from tracked_kedro.names import KEY_TAG
 from tracked_kedro.paging import PAGE, paged
+from tracked_kedro.parent_run.creates import created_once
 
-# The key; `series` since the first release, and so in all stores.
-KEY_TAG = "series"
+log = logging.getLogger(__name__)
+
 FINGERPRINT_TAG = "fingerprint"
 FAILURE_TAG = "failure"
 # Which machine, or which Celery worker of one, has made the child: told by RETRAINING_WORKER, else by the host's name.
@@ -38,16 +42,24 @@ class ChildRuns:
     parent: Run
     _shared: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
-    def find(self, finished: Sequence[str]) -> dict[str, Run]:
+    def find(self, finished: Sequence[str], keys: Collection[str] | None) -> dict[str, Run]:
         """Children by key: the unfinished ones, and of the finished ones those with these run ids.
 
-        Not all of them: every task of a fleet asks, and each would be told about the whole fleet.
+        Not all of them: every task of a fleet asks, and each would be told about the whole fleet. Twins of the task's
+        own keys, None for all, are deleted: a server may carry out late what was given up and asked for again.
         """
         found = self._search("attributes.status != 'FINISHED'")
         for start in range(0, len(finished), PAGE):
             ids = ", ".join(f"'{run_id}'" for run_id in finished[start : start + PAGE])
             found += self._search(f"attributes.run_id IN ({ids})")
-        return self._by_key(found)
+        by_key = self._by_key(found)
+        kept = {run.info.run_id for run in by_key.values()}
+        twins = {run.info.run_id: run.data.tags[KEY_TAG] for run in found if KEY_TAG in run.data.tags}
+        for run_id, key in twins.items():
+            if run_id not in kept and (keys is None or key in keys):
+                log.warning("Child run %s of %s is a twin and is deleted", run_id, key)
+                self.client.delete_run(run_id)
+        return by_key
 
     def find_all(self) -> dict[str, Run]:
         """All children by key, a request a thousand."""
@@ -59,8 +71,8 @@ class ChildRuns:
         return list(paged(self.client.search_runs, [self.parent.info.experiment_id], query))
 
     def _by_key(self, runs: list[Run]) -> dict[str, Run]:
-        # The newest where a crash left two.
-        runs.sort(key=lambda run: run.info.start_time)
+        # Of twins the finished one, else the newest: the last of a key wins.
+        runs.sort(key=lambda run: (run.info.status == "FINISHED", run.info.start_time))
         return {run.data.tags[KEY_TAG]: run for run in runs if KEY_TAG in run.data.tags}
 
     def open(self, key: str, label: str, fingerprint: str, earlier: Run | None) -> RunInfo:
@@ -82,7 +94,12 @@ class ChildRuns:
             FINGERPRINT_TAG: fingerprint,
             WORKER_TAG: os.environ.get("RETRAINING_WORKER") or platform.node(),
         }
-        return self.client.create_run(self.parent.info.experiment_id, tags=tags, run_name=label).info
+
+        def made() -> Run | None:
+            return self._by_key(self._search("attributes.status = 'RUNNING'")).get(key)
+
+        create = partial(self.client.create_run, self.parent.info.experiment_id, tags=tags, run_name=label)
+        return created_once(create, made).info
 
     def upload(self, child: RunInfo, folder: Path) -> None:
         """Store the files of a folder: one request each through a tracking server."""

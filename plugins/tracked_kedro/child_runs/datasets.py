@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, ClassVar
@@ -89,9 +89,10 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
         if earlier is None:
             earlier = _find(children, index, data)
         for key, record in data.items():
+            child = children.open(key, record.label, record.fingerprint, earlier.get(key))
+            # Only now: a finished child that is not noted would be found by nobody, and made again.
             if key in earlier:
                 index.remove(key)
-            child = children.open(key, record.label, record.fingerprint, earlier.get(key))
             self._log(children, child, record)
             if record.status == "FINISHED":
                 index.add(key, child.run_id)
@@ -155,10 +156,10 @@ class MlflowChildRunIdsDataset(AbstractDataset[None, dict[str, str]]):
         return {}
 
 
-def _find(children: ChildRuns, index: ChildIndex, keys: Iterable[str] | None) -> dict[str, Run]:
+def _find(children: ChildRuns, index: ChildIndex, keys: Collection[str] | None) -> dict[str, Run]:
     """Earlier child runs of the keys, None for all: one search, one more where some of them are finished."""
     if not children.parent.data.metrics.get(DONE_METRIC) or index.exists():
-        return children.find(index.all_run_ids() if keys is None else index.run_ids(keys))
+        return children.find(index.all_run_ids() if keys is None else index.run_ids(keys), keys)
     log.warning("The run's data folder has lost its notes of child runs: all of them are listed once")
     found = children.find_all()
     for key, run in found.items():

@@ -17,6 +17,7 @@ from tracked_kedro.names import (
     END_REASON_TAG,
     ERROR_TAGS,
     FAILED_TASKS_TAG,
+    KEY_TAG,
     NOTE_TAG,
     OPEN_RUN_TASK,
     PROCESS_TAG,
@@ -24,6 +25,7 @@ from tracked_kedro.names import (
     REPLACED_TAG,
 )
 from tracked_kedro.paging import paged
+from tracked_kedro.parent_run.creates import created_once
 from tracked_kedro.parent_run.environment import variable
 from tracked_kedro.parent_run.identity import in_same_airflow, in_same_life
 
@@ -39,7 +41,7 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     """Find or create the parent run of a DAG run and mark it RUNNING.
 
     A run is found by its tags first, so that a repeated or retried call makes no second one; calls that race
-    settle on the oldest run, and each deletes its own where that is another. The parent of a DAG run that was deleted
+    settle on the oldest run; any other is a twin and is deleted. The parent of a DAG run that was deleted
     and made again under the same id is ended, and says which run came after it.
 
     Args:
@@ -58,13 +60,21 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     found, earlier = _parents(client, experiment_id, dag_id, dag_run_id, tags)
     if not found:
         identity = {DAG_ID_TAG: dag_id, DAG_RUN_ID_TAG: dag_run_id}
-        created = client.create_run(experiment_id, run_name=name, tags={**tags, **identity})
+
+        def first():
+            return next(iter(_parents(client, experiment_id, dag_id, dag_run_id, tags)[0]), None)
+
+        created = created_once(
+            lambda: client.create_run(experiment_id, run_name=name, tags={**tags, **identity}), first
+        )
         # MLflow has no "create unless it exists": a run may begin earlier than ours and yet become visible later.
         time.sleep(_SETTLE_SECONDS)
         found = _parents(client, experiment_id, dag_id, dag_run_id, tags)[0] or [created]
-        if found[0].info.run_id != created.info.run_id:
-            client.delete_run(created.info.run_id)
-    run = found[0]
+        # Whoever raced with us has perhaps deleted it by now: that may be done twice.
+        found += [created] if created.info.run_id not in [one.info.run_id for one in found] else []
+    run, *twins = found
+    for twin in twins:
+        client.delete_run(twin.info.run_id)
     for before in earlier:
         abandon_parent(before.info.run_id, "KILLED", "the DAG run was deleted and made again")
         client.set_tag(before.info.run_id, REPLACED_TAG, run.info.run_id)
@@ -150,9 +160,22 @@ def _end_children(client, parent, status: str) -> None:
     query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'RUNNING'"
     # Until there is none: a task that still works may open one meanwhile.
     while children := list(paged(client.search_runs, [parent.info.experiment_id], query)):
+        done = _finished_keys(client, parent)
         for child in children:
+            if child.data.tags.get(KEY_TAG) in done:
+                log.warning("Child run %s is the twin of a finished one and is deleted", child.info.run_id)
+                client.delete_run(child.info.run_id)
+                continue
             log.warning("Child run %s was left open and is now %s", child.info.run_id, status)
             client.set_terminated(child.info.run_id, status)
+
+
+def _finished_keys(client, parent) -> set[str]:
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND attributes.status = 'FINISHED'"
+    found = paged(client.search_runs, [parent.info.experiment_id], query)
+    return {run.data.tags[KEY_TAG] for run in found if KEY_TAG in run.data.tags}
 
 
 def _link_to_airflow(client, run) -> None:

@@ -147,7 +147,7 @@ class Tracking:
 
     def children_of(self, run: Any, series: set[str]) -> list[str]:
         """Ids of the child runs of some series of a parent, the newest of each series."""
-        from tracked_kedro.child_runs.children import KEY_TAG
+        from tracked_kedro.names import KEY_TAG
 
         query = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' AND tags.`{KEY_TAG}` IS NOT NULL"
         found: dict[str, str] = {}
