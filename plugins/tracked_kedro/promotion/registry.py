@@ -99,6 +99,8 @@ class Registry:
                 return self.client.get_model_version(self.model, text)
             return self.client.get_model_version_by_alias(self.model, text)
         except MlflowException as error:
+            if error.get_http_status_code() >= 500:
+                raise  # no answer is no "there is none"
             aliases = self.aliases()
             has = ", ".join(f"{alias} (version {number})" for alias, number in sorted(aliases.items())) or "no version"
             remedy = "" if aliases else "; `make retrain` registers one"

@@ -1,0 +1,83 @@
+"""A proxy before an HTTP server that leaves one request without an answer."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+from urllib.parse import urlsplit
+
+Cut = Literal["lost answer", "lost request"]
+
+
+class Proxy(ThreadingHTTPServer):
+    """Hands requests on, and counts them; the one that is set to be cut is closed without an answer.
+
+    with started(address) as proxy:
+        proxy.cut(3, "lost answer")
+        ...  # use proxy.address; the third request from here on is carried out and not answered
+    """
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.target = urlsplit(target).netloc
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        self._lock = threading.Lock()
+        self.cut(None, "lost answer")
+
+    def cut(self, number: int | None, how: Cut) -> None:
+        """Count from now on, and cut the request of this number, None for no one."""
+        self.count, self.number, self.how = 0, number, how
+
+    def next(self) -> Cut | None:
+        """Count one more request, and say what befalls it."""
+        with self._lock:
+            self.count += 1
+            return self.how if self.count == self.number else None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def handle_one_request(self) -> None:
+        """Of any method."""
+        self.raw_requestline = self.rfile.readline()
+        if not self.raw_requestline or not self.parse_request():
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        cut = self.server.next()
+        self.close_connection = True
+        if cut == "lost request":
+            return
+        connection = http.client.HTTPConnection(self.server.target, timeout=60)
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
+        connection.request(self.command, self.path, body, {**headers, "Connection": "close"})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if cut == "lost answer":
+            return
+        self.send_response_only(answer.status)
+        for key, value in answer.getheaders():
+            if key.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(key, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@contextmanager
+def started(target: str) -> Iterator[Proxy]:
+    """A proxy before the server of this address, for as long as the block."""
+    with Proxy(target) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join()
