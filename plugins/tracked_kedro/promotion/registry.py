@@ -297,10 +297,14 @@ def _text(event: Event) -> str:
 def _event(name: str, text: str) -> Event | None:
     """A move as its tag tells it; None of a tag that somebody else has written."""
     try:
-        return Event(**json.loads(text))
+        event = Event(**json.loads(text))
+        # Both are counted on below.
+        if event.tag and isinstance(event.version, int):
+            return event
     except (ValueError, TypeError):
-        log.warning("The tag %s is no move of the champion and is passed over", name)
-        return None
+        pass
+    log.warning("The tag %s is no move of the champion and is passed over", name)
+    return None
 
 
 def _words(reference: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,10 @@ def test_a_champion_that_is_gone_does_not_stand_in_the_way(registry: Registry, n
 def test_a_tag_that_somebody_wrote_is_no_move(registry: Registry, new_version):
     new_version("a")
     registry.promote(1, None, "ana", "")
-    for name, text in {"champion.x": "{", "champion.y": '{"at": 1}', "champion.z": "[]"}.items():
+    move = {"at": "soon", "version": 1, "replaced": None, "action": "promoted", "by": "eve", "why": ""}
+    hostile = {"champion.x": "{", "champion.y": '{"at": 1}', "champion.z": "[]", "move": json.dumps(move)}
+    for name, text in {**hostile, "champion.w": json.dumps(move | {"at": "2026-11-28", "version": "x"})}.items():
         registry.client.set_registered_model_tag("fleet", name, text)
     assert [event.version for event in registry.history()] == [1]
+    with pytest.raises(RegistryError, match="no previous champion"):
+        registry.rollback(None, "ben", "")
