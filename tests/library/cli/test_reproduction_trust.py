@@ -18,6 +18,7 @@ from tracked_kedro.cli import reproduce, reproduction
 from tracked_kedro.cli.commits import CannotReproduceError, Commit
 from tracked_kedro.cli.reproduction import Recipe
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
+from tracked_kedro.kedro_side.sources.opening import source
 
 # The code of a commit: it writes down what it can see, and fails.
 CODE = """
@@ -130,6 +131,15 @@ def test_the_person_reads_which_code_runs_before_it_does_and_it_sees_no_secret(
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert "hunter2-of-this-test" not in seen.values()
     ours = {"HOME", "RETRAINING_VAR", "MLFLOW_TRACKING_URI", "KEDRO_LOGGING_CONFIG", "KEDRO_PROJECT_PATH", "PYTHONPATH"}
+    ours.add("ALLOWED_SOURCES")
+        "ALLOWED_SOURCES",
+        "HOME",
+        "RETRAINING_VAR",
+        "MLFLOW_TRACKING_URI",
+        "KEDRO_LOGGING_CONFIG",
+        "KEDRO_PROJECT_PATH",
+        "PYTHONPATH",
+    }
     # Python itself may say in which encoding it talks.
     assert set(seen) <= {*reproduction.ENVIRONMENT, *ours, "LC_CTYPE"}
     assert seen["HOME"] != os.environ.get("HOME")
@@ -141,7 +151,7 @@ NAMES = ["../victim", "/tmp/victim", "a/b", "a\\b", "..", ".", ".ssh", "", "a\nb
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_of_a_run_has_a_plain_name(repository: Path, store: MlflowClient, tmp_path: Path, name: str):
     (tmp_path / "kept").write_text("kept")
-    digest = RawInputs(reproduction.raw_inputs()).keep(str(tmp_path / "kept"))
+    digest = RawInputs(reproduction.raw_inputs()).keep(source(str(tmp_path / "kept")))
     run = recorded(git(repository, "rev-parse", "HEAD"), {name: digest})
     before = sorted(tmp_path.rglob("victim"))
     with pytest.raises(click.ClickException, match="is not ours"):

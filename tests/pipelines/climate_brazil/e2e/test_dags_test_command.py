@@ -180,7 +180,7 @@ def test_the_model_of_a_child_forecasts(good: tuple[Deployment, Outcome], monkey
     assert forecast["mean"].between(20, 35).all()
     assert (forecast["q10"] < forecast["q90"]).all()
     (column,) = model.metadata.get_input_schema().inputs
-    assert (column.name, column.type.name) == ("n_ahead", "integer")
+    assert (column.name, column.type.name) == ("n_ahead", "long")
 
 
 def test_mapped_tasks_are_named_by_their_series(good: tuple[Deployment, Outcome]):

@@ -25,6 +25,7 @@ from retraining.pipelines.climate_brazil.champion.nodes import FORECASTS, POSTER
 from retraining.pipelines.climate_brazil.parameters import CLIMATE_RULES, Monitoring
 from retraining.pipelines.climate_brazil.pipeline import create_pipeline
 from retraining.pipelines.climate_brazil.series.tables import QUANTILES
+from retraining.pipelines.climate_brazil.stations import doubtful
 from retraining.pipelines.climate_brazil.stations.sample import station_text
 from retraining.pipelines.climate_brazil.structural import (
     Fleet,
@@ -156,6 +157,7 @@ class Registering:
             "climate_training_table": trained.table,
             "climate_quarantine": trained.quarantine,
             "climate_series_ids": trained.series_ids,
+            "climate_flags": pl.DataFrame(schema=doubtful.SCHEMA),
             "climate_months": trained.months,
             "climate_entries": entries,
             "climate_monitored": {"degraded": {}},
