@@ -132,14 +132,6 @@ def test_the_person_reads_which_code_runs_before_it_does_and_it_sees_no_secret(
     assert "hunter2-of-this-test" not in seen.values()
     ours = {"HOME", "RETRAINING_VAR", "MLFLOW_TRACKING_URI", "KEDRO_LOGGING_CONFIG", "KEDRO_PROJECT_PATH", "PYTHONPATH"}
     ours.add("ALLOWED_SOURCES")
-        "ALLOWED_SOURCES",
-        "HOME",
-        "RETRAINING_VAR",
-        "MLFLOW_TRACKING_URI",
-        "KEDRO_LOGGING_CONFIG",
-        "KEDRO_PROJECT_PATH",
-        "PYTHONPATH",
-    }
     # Python itself may say in which encoding it talks.
     assert set(seen) <= {*reproduction.ENVIRONMENT, *ours, "LC_CTYPE"}
     assert seen["HOME"] != os.environ.get("HOME")

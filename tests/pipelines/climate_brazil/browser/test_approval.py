@@ -30,7 +30,8 @@ MODEL = "climate-brazil"
 MLFLOW_PAGES = "http://mlflow.example"
 # Nine months after the newest observation; the DAGs below let the whole fleet be stale.
 PREPARED = "replay__2020-07-01"
-# The end of the generated DAG, on what a month without promotion has left; one of them waits for seconds only.
+# The end of the generated DAG, on what a month without promotion has left; one of them waits for seconds only, and
+# only the other, called as the pipeline, has runs that the pages show.
 DAGS = """
 from airflow.sdk import DAG, Asset, Param
 from tracked_kedro.dag import tasks
@@ -43,7 +44,7 @@ RULES = [
     {"metric": "crps", "direction": "lower", "reference": "crps_seasonal_naive", "tolerance": 0.9},
 ]
 
-for dag_id, hours in {"asks": 1, "asks_briefly": 4 / 3600}.items():
+for dag_id, hours in {"climate_brazil": 1, "asks_briefly": 4 / 3600}.items():
     with DAG(dag_id, schedule=None, params={"promotion": "approve", "rules": RULES, "stale": 1.0}):
         opened = tasks.open_run(**KEDRO)
         compare = tasks.RunNodes(task_id="compare", nodes=["compare"], **KEDRO)
@@ -108,7 +109,7 @@ class Waiting:
         data = self.var / "data" / "climate_brazil"
         shutil.copytree(data / PREPARED, data / run_key(run_id))
         self.airflow.trigger(dag, run_id)
-        if dag == "asks":
+        if dag == "climate_brazil":
             self.airflow.wait(lambda: self.state(dag, run_id, "approve") == "awaiting_input", within=300)
             # Airflow fails a task that is answered before its scheduler has heard that it waits; no person is so fast.
             heard = rf"executor event with state success .*task_id='approve', run_id='{run_id}'"
@@ -118,7 +119,7 @@ class Waiting:
         return self.airflow.call("GET", f"dags/{dag}/dagRuns/{run_id}/taskInstances/{task}")["state"]
 
     def answer(self, run_id: str, option: str, comment: str = "") -> Any:
-        path = f"dags/asks/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+        path = f"dags/climate_brazil/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
         return self.airflow.call("PATCH", path, {"chosen_options": [option], "params_input": {"comment": comment}})
 
     def ended(self, dag: str, run_id: str) -> dict[str, str | None]:
@@ -155,7 +156,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore, m
 def _started(found: Waiting) -> Iterator[Waiting]:
     found.airflow.start("api-server", "scheduler", "dag-processor")
     try:
-        found.airflow.wait(lambda: all(found.airflow.has_dag(dag) for dag in ("asks", "asks_briefly")), within=300)
+        found.airflow.wait(lambda: all(map(found.airflow.has_dag, ("climate_brazil", "asks_briefly"))), within=300)
         yield found
     finally:
         found.airflow.stop(*list(found.airflow.processes))
@@ -177,12 +178,12 @@ def test_stale_input_is_told(waiting: Waiting):
 
 
 def test_rejected_by_the_api(waiting: Waiting):
-    waiting.ask("asks", "rejected")
+    waiting.ask("climate_brazil", "rejected")
     waiting.answer("rejected", "Reject", "too warm")
-    assert waiting.ended("asks", "rejected")["promote"] == "skipped"
+    assert waiting.ended("climate_brazil", "rejected")["promote"] == "skipped"
     assert re.fullmatch(r"not promoted: \w+ rejected it: too warm", waiting.outcome("rejected"))
     told = waiting.told("rejected it")
-    assert "[retraining] asks: the challenger was not promoted" in told
+    assert "[retraining] climate_brazil: the challenger was not promoted" in told
     assert re.search(r"Reason: \w+ rejected it: too warm", told)
     assert f"{MODEL} version 1: " in told
     assert waiting.registry.aliases() == {"challenger": 1}
@@ -191,16 +192,16 @@ def test_rejected_by_the_api(waiting: Waiting):
 
 def test_rejected_and_approved_on_the_page(waiting: Waiting, browser: Browser):
     for run_id, button in (("rejected_there", "Reject"), ("approved_there", "Approve")):
-        waiting.ask("asks", run_id)
+        waiting.ask("climate_brazil", run_id)
         page = browser.new_page(viewport={"width": 1280, "height": 1800})
         page.set_default_timeout(60_000)
-        page.goto(f"{waiting.airflow.address}/dags/asks/runs/{run_id}/tasks/approve/required_actions")
+        page.goto(f"{waiting.airflow.address}/dags/climate_brazil/runs/{run_id}/tasks/approve/required_actions")
         expect(page.get_by_text(f"Promote {MODEL} version 1?").first).to_be_visible()
         # The evidence: the rules with their numbers.
         expect(page.get_by_text("gate_share at least 0.99").first).to_be_visible()
         shows_the_scores_the_picture_and_the_way_to_mlflow(page)
         page.get_by_role("button", name=re.compile(f"^{button}")).click()
-        states = waiting.ended("asks", run_id)
+        states = waiting.ended("climate_brazil", run_id)
         promoted = button == "Approve"
         assert states["promote"] == ("success" if promoted else "skipped")
         assert waiting.registry.aliases().get("champion") == (1 if promoted else None)
@@ -227,15 +228,15 @@ def test_approved_by_the_api_says_who_and_why(waiting: Waiting):
     # The champion steps back, so that there is something to approve once more.
     waiting.registry.client.delete_registered_model_alias(MODEL, "champion")
     before = waiting.events()
-    waiting.ask("asks", "approved")
-    detail = waiting.airflow.call("GET", "dags/asks/dagRuns/approved/taskInstances/approve/-1/hitlDetails")
+    waiting.ask("climate_brazil", "approved")
+    detail = waiting.airflow.call("GET", "dags/climate_brazil/dagRuns/approved/taskInstances/approve/-1/hitlDetails")
     assert detail["subject"] == f"Promote {MODEL} version 1?"
     assert "](/to-mlflow/picture/" in detail["body"]
     assert len(detail["body"]) < 10_000, "Airflow's database keeps it: pictures are addresses"
     with pytest.raises(HTTPError):
         waiting.answer("approved", "Perhaps")
     waiting.answer("approved", "Approve", "looks right")
-    assert waiting.ended("asks", "approved") == dict.fromkeys(("approve", "promote", "close_run"), "success")
+    assert waiting.ended("climate_brazil", "approved") == dict.fromkeys(("approve", "promote", "close_run"), "success")
     assert waiting.registry.aliases()["champion"] == 1
     tags = waiting.registry.version(1).tags
     assert tags["promoted_because"].startswith("looks right; ")
