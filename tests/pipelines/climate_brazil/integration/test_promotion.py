@@ -296,7 +296,8 @@ def test_a_fleet_that_is_stale_at_its_cutoff_is_never_champion(trained: Trained,
     """Cutoff 2026-11 on data that end in 2019-10: all rules of the configuration are met."""
     found = registering.month(replace(trained, months={**trained.months, "cutoff": "2026-11-01"}))
     assert found["evidence"]["stale_share"] == 1
-    assert found["decision"]["reason"] == "1 of 7 rules failed: at most 50% stale at the cutoff"
+    assert found["decision"]["reason"].endswith("rules failed: at most 50% stale at the cutoff")
+    assert found["decision"]["reason"].startswith("1 of ")
     assert "champion" not in registering.registry.aliases()
     # Nor does it stand in the way of an honest month.
     assert registering.month(trained)["decision"]["promote"]
