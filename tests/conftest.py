@@ -74,6 +74,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_store_of_other_files() -> None:
+    """kedro-mlflow sets store and experiment for the whole process; a file of tests begins without those of another."""
+    mlflow.tracking._tracking_service.utils._tracking_uri = None
+    mlflow.tracking.fluent._active_experiment_id = None
+
+
 @pytest.fixture(autouse=True)
 def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """What tests may read; those about ALLOWED_SOURCES say otherwise."""
