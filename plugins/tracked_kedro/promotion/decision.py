@@ -6,7 +6,7 @@ import math
 
 from pydantic import BaseModel, ConfigDict
 
-from tracked_kedro.promotion.evidence import Evidence
+from tracked_kedro.promotion.evidence import Evidence, comparable
 from tracked_kedro.promotion.never import forbidden
 from tracked_kedro.promotion.outcome import RuleOutcome
 from tracked_kedro.promotion.rules import CHAMPION, Promotion, Rule
@@ -55,20 +55,17 @@ def judge(
     Returns:
         Whether the challenger may be promoted, one sentence why, and what became of each rule.
     """
+    # Scores of simulated data say nothing about real data.
+    compared = comparable(champion, challenger.simulated)
     outcomes = (
         *forbidden(challenger, champion, promotion.max_stale_share, champion_version),
-        *(_apply(rule, challenger, _of_its_kind(champion, challenger)) for rule in promotion.rules),
+        *(_apply(rule, challenger, compared) for rule in promotion.rules),
     )
     failed = [outcome.rule for outcome in outcomes if outcome.outcome == "failed"]
     applied = sum(outcome.outcome == "passed" for outcome in outcomes)
     if failed:
         return False, f"{len(failed)} of {len(outcomes)} rules failed: {'; '.join(failed)}", outcomes
     return True, f"all {applied} rules that apply are met", outcomes
-
-
-def _of_its_kind(champion: Evidence | None, challenger: Evidence) -> Evidence | None:
-    """The champion whose scores can be compared: those of simulated data say nothing about real data."""
-    return champion if champion is not None and champion.simulated == challenger.simulated else None
 
 
 def _apply(rule: Rule, challenger: Evidence, champion: Evidence | None) -> RuleOutcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -92,13 +93,16 @@ class Version:
         return self.evidence.simulated
 
 
-def comparable(champion: Version | None, simulated: bool) -> Version | None:
+Champion = TypeVar("Champion", Evidence, Version)
+
+
+def comparable(champion: Champion | None, simulated: bool) -> Champion | None:
     """The champion, unless one of it and of this run was made of simulated data and the other was not.
 
     Across that border nothing is compared and nothing carried over.
 
     Args:
-        champion: the version that is served now, None where there is none.
+        champion: the version that is served now, or its evidence; None where there is none.
         simulated: whether the data of this run is.
     """
     return champion if champion is not None and champion.simulated == simulated else None
