@@ -1,7 +1,7 @@
 """Private names of other libraries that this one calls, each with the version it was tried with and the reason.
 
 What a subclass overrides stands in that class: `kedro_side.config_loader` (Kedro 1.7), `kedro_side.partitions`
-(kedro-datasets 9.6), `kedro_side.hooks` and `kedro_side.mlflow_config` (kedro-mlflow 2.0).
+(kedro-datasets 9.6), `kedro_side.tracking_hook` and `kedro_side.mlflow_config` (kedro-mlflow 2.0).
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ import click
 
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError
+from tracked_kedro.promotion.moves import CHAMPION
+from tracked_kedro.promotion.registry import Registry, RegistryError
 from tracked_kedro.serving.signing import SIGNATURE_TAG
 
 

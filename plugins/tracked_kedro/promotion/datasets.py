@@ -22,7 +22,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from tracked_kedro.kedro_side.run_facts import git_tags
 from tracked_kedro.names import MODEL_VERSION_TAG
 from tracked_kedro.promotion.evidence import Candidate, Evidence, Version
-from tracked_kedro.promotion.registry import CHAMPION, Registry, RegistryError, parse_reference
+from tracked_kedro.promotion.moves import CHAMPION
+from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
 from tracked_kedro.serving.packaging import model_digest, write_model
 from tracked_kedro.serving.signing import GoneVersionError, TrustedFiles, UntrustedVersionError, is_ours, signed
 

@@ -7,11 +7,11 @@ from typing import Any
 import mlflow
 from kedro.framework import project
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro_mlflow.pipeline.pipeline_ml import PipelineML
 
+from tracked_kedro.kedro_side.running_project import is_asked_for
 from tracked_kedro.serving.inference_model import log_inference_model
 
 
@@ -22,7 +22,7 @@ class InferenceHook:
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Log the inference pipeline with the files that it reads."""
         # Where tracking is off no run is open.
-        if settings.get("TRACKED_KEDRO") and isinstance(pipeline, PipelineML) and mlflow.active_run() is not None:
+        if is_asked_for() and isinstance(pipeline, PipelineML) and mlflow.active_run() is not None:
             (name,) = run_params["pipeline_names"]
             log_inference_model(str(project.PACKAGE_NAME), name, pipeline, catalog)
 

@@ -62,6 +62,7 @@ def version(house: Path) -> Callable[[], str]:
         "library/promotion/decision.py",
         "library/serving/packaging.py",
         "library/kedro_side/hooks.py",
+        "library/kedro_side/tracking_hook.py",
         "library/errors.py",
     ],
 )

@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from tests.fixtures.rents import Rents
-from tracked_kedro.kedro_side.hooks import TrackingHook, TrackingUnavailableError
 from tracked_kedro.kedro_side.parameters import ParameterError
+from tracked_kedro.kedro_side.tracking_hook import TrackingHook, TrackingUnavailableError
 
 UNKNOWN = "unknown district: 'atlantis'"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracked_kedro.dag import tasks
+from tracked_kedro.dag.task_session import run_key_of
 from tracked_kedro.kedro_side.locations import run_folder
 from tracked_kedro.kedro_side.run_keys import earlier_run_key, file_name, run_key, run_keys
 
@@ -66,9 +66,9 @@ def context(task: str, run_id: str, opened: dict[str, Any]) -> dict[str, Any]:
 
 class TestTasks:
     def test_each_run_has_the_folder_that_open_run_told(self) -> None:
-        told = tasks._run_key(context("open_run", "a:b", {}))
-        assert told != tasks._run_key(context("open_run", "a+b", {}))
-        assert tasks._run_key(context("report", "a:b", {"run_key": told})) == told == run_key("a:b")
+        told = run_key_of(context("open_run", "a:b", {}))
+        assert told != run_key_of(context("open_run", "a+b", {}))
+        assert run_key_of(context("report", "a:b", {"run_key": told})) == told == run_key("a:b")
 
     def test_a_cleared_task_of_a_run_from_before_the_upgrade_finds_its_data(self) -> None:
-        assert tasks._run_key(context("report", "a:b", {})) == "a_b" == earlier_run_key("a:b")
+        assert run_key_of(context("report", "a:b", {})) == "a_b" == earlier_run_key("a:b")
