@@ -46,7 +46,7 @@ def _entries(pipeline: str, model: str, folder: str, approval: Mapping[str, str]
         },
         f"{pipeline}_evidence": {"type": "json.JSONDataset", "filepath": f"{folder}/evidence.json"},
         f"{pipeline}_challenger": {
-            "type": f"{_DATASETS}.MlflowChallengerDataset",
+            "type": "tracked_kedro.promotion.challenger.MlflowChallengerDataset",
             "pipeline": pipeline,
             "model": model,
             "filepath": f"{folder}/challenger.json",

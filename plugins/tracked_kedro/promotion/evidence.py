@@ -9,6 +9,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+#: Name of the file that keeps it among a version's.
+EVIDENCE_FILE = "evidence.json"
+
 
 class Shared(BaseModel):
     """One metric of challenger and champion on the cases that both have forecast, scored on the same observations.

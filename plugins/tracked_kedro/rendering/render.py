@@ -26,7 +26,8 @@ from tracked_kedro.kedro_side.parameters import ParameterError
 from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.kedro_side.project_config import config_loader
 from tracked_kedro.rendering import grouping, preflight
-from tracked_kedro.rendering.blocks import Block, read_blocks
+from tracked_kedro.rendering.block_reading import read_blocks
+from tracked_kedro.rendering.blocks import Block
 from tracked_kedro.rendering.completion import completed, models_of
 from tracked_kedro.rendering.folders import leftovers
 

@@ -12,7 +12,7 @@ from tests.deployment import ROOT
 from tracked_kedro.kedro_side.parameters import FirstOfMonth, Parameters
 from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.promotion.rules import Promotion
-from tracked_kedro.rendering.blocks import read_blocks
+from tracked_kedro.rendering.block_reading import read_blocks
 from tracked_kedro.rendering.completion import completed, unscheduled
 from tracked_kedro.rendering.form_words import form_words
 

@@ -14,7 +14,8 @@ from kedro_mlflow.pipeline import pipeline_ml_factory
 
 from tests.deployment import ROOT
 from tracked_kedro.rendering import preflight
-from tracked_kedro.rendering.blocks import Block, read_blocks
+from tracked_kedro.rendering.block_reading import read_blocks
+from tracked_kedro.rendering.blocks import Block
 from tracked_kedro.rendering.completion import completed
 
 # The shipped defaults, so that a new setting needs no copy here.

@@ -16,8 +16,8 @@ from kedro.framework import project
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.cli.commands import commands
+from tracked_kedro.promotion.challenger import MlflowChallengerDataset
 from tracked_kedro.promotion.datasets import (
-    MlflowChallengerDataset,
     MlflowChampionDataset,
     MlflowChampionsDataset,
     MlflowVersionDataset,

@@ -19,7 +19,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
 from tests.library.serving.conftest import write
-from tracked_kedro.promotion.datasets import MlflowChallengerDataset
+from tracked_kedro.promotion.challenger import MlflowChallengerDataset
 from tracked_kedro.promotion.evidence import Candidate, Evidence
 from tracked_kedro.promotion.registry import Registry
 from tracked_kedro.serving.packaging import model_digest, write_model

@@ -39,8 +39,8 @@ from tests.fixtures.templates import EmptyStore
 from tests.pipelines.climate_brazil.integration.test_dag_run import Retraining, use
 from tracked_kedro.kedro_side.partitions import OptionalPartitionedDataset
 from tracked_kedro.kedro_side.whole_files import BytesDataset
+from tracked_kedro.promotion.challenger import MlflowChallengerDataset
 from tracked_kedro.promotion.datasets import (
-    MlflowChallengerDataset,
     MlflowChampionDataset,
     MlflowChampionsDataset,
     MlflowPromotionDataset,
