@@ -118,13 +118,13 @@ def page(filled: Site, browser: Browser) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
 
-    def heard(said: ConsoleMessage) -> None:
+    def collect(message: ConsoleMessage) -> None:
         # Airflow's own pages, and those of MLflow, may say what they like; Chromium says this of Airflow's frame.
-        ours = re.search("/forecasts|/to-mlflow", said.location["url"]) and "allow-same-origin" not in said.text
-        if said.type in ("error", "warning") and ours:
-            complaints.append(said.text)
+        ours = re.search("/forecasts|/to-mlflow", message.location["url"]) and "allow-same-origin" not in message.text
+        if message.type in ("error", "warning") and ours:
+            complaints.append(message.text)
 
-    page.on("console", heard)
+    page.on("console", collect)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda asked: complaints.append(asked.url) if not is_ours(asked.url, filled) else None)
     yield page
@@ -137,14 +137,14 @@ def is_ours(address: str, site: Site) -> bool:
 
 
 # In the order in which a deployment meets them: no tracking server, an empty one, one with runs.
-def test_a_tracking_server_that_is_down_is_told(site: Site):
+def test_a_tracking_server_that_is_down_is_reported(site: Site):
     status, text, _ = site.get("/forecasts/")
     assert status == 503
     assert b"The tracking server does not answer" in text
     assert b"MLFLOW_TRACKING_URI" in text
 
 
-def test_an_empty_store_says_what_to_do(site: Site):
+def test_an_empty_store_names_the_next_command(site: Site):
     site.start_mlflow()
     status, text, _ = site.get("/forecasts/")
     assert status == 200

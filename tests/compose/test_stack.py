@@ -60,8 +60,8 @@ def test_secrets_are_made_once(deployment):
     assert deployment.secret_values() == first
 
 
-@pytest.mark.parametrize(("value", "said"), [("", "is empty"), ("minioadmin", "is a default")])
-def test_a_default_or_empty_secret_refuses_to_start(deployment, value, said):
+@pytest.mark.parametrize(("value", "problem"), [("", "is empty"), ("minioadmin", "is a default")])
+def test_a_default_or_empty_secret_refuses_to_start(deployment, value, problem):
     file = deployment.folder / "secrets" / "object_store_root_password"
     kept = file.read_text()
     file.write_text(value)
@@ -70,7 +70,7 @@ def test_a_default_or_empty_secret_refuses_to_start(deployment, value, said):
     finally:
         file.write_text(kept)
     assert refused.returncode != 0
-    assert f"secrets/object_store_root_password {said}" in refused.stderr
+    assert f"secrets/object_store_root_password {problem}" in refused.stderr
 
 
 def test_the_shipped_file_is_valid(deployment):
@@ -81,9 +81,9 @@ def test_the_shipped_file_is_valid(deployment):
 
 def test_up(deployment):
     deployment.checked("docker", "compose", "build", "--quiet", step="images of ours")
-    said = deployment.checked("make", "up", step="make up, images built")
+    output = deployment.checked("make", "up", step="make up, images built")
     for address in (AIRFLOW, MLFLOW, CONSOLE):
-        assert address in said
+        assert address in output
     now = dt.datetime.now(dt.UTC)
     for state in _containers(deployment):
         begin = dt.datetime.fromisoformat(state["State"]["StartedAt"][:26].rstrip("Z") + "+00:00")
@@ -150,9 +150,9 @@ def test_the_champion_answers_over_http(deployment, mlflow):
         time.sleep(1)
     assert answer == 200
     deployment.took["champion served"] = time.monotonic() - begin
-    said = call("POST", f"{SERVING}/invocations", {"inputs": [{"series": "rio", "n_ahead": 12}]})
-    assert [row["series"] for row in said["predictions"]] == ["rio"] * 12
-    assert all(row["q10"] < row["mean"] < row["q90"] for row in said["predictions"])
+    predicted = call("POST", f"{SERVING}/invocations", {"inputs": [{"series": "rio", "n_ahead": 12}]})
+    assert [row["series"] for row in predicted["predictions"]] == ["rio"] * 12
+    assert all(row["q10"] < row["mean"] < row["q90"] for row in predicted["predictions"])
     reach = (
         "import socket\n"
         "doors = {'mlflow': 5000, 'postgres': 5432, 'object-store': 9000, 'airflow-apiserver': 8080}\n"
@@ -189,8 +189,8 @@ def test_the_tasks_key_does_not_reach_artifacts(deployment):
         "    except e.ClientError as error: print(error.response['ResponseMetadata']['HTTPStatusCode'])\n"
         "    else: print('let in')\n"
     )
-    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", look)
-    assert said.split() == ["403", "403"]
+    output = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", look)
+    assert output.split() == ["403", "403"]
 
 
 def test_no_secret_shows(deployment):
@@ -220,9 +220,9 @@ def test_a_one_shot_run_without_airflow(deployment, mlflow):
 
 
 def test_a_backup_beside_the_working_stack_holds_no_secret(deployment, found):
-    said = deployment.checked("make", "backup", "FILE=kept.tar", step="make backup")
+    output = deployment.checked("make", "backup", "FILE=kept.tar", step="make backup")
     file = deployment.folder / "kept.tar"
-    assert f"make restore FILE={file}" in said
+    assert f"make restore FILE={file}" in output
     state = file.stat()
     assert (state.st_mode & 0o777, state.st_uid) == (0o600, deployment.user)
     deployment.notes.append(f"backup of the stack: {state.st_size / 1e6:.1f} MB")
@@ -250,7 +250,7 @@ def test_down_and_up_lose_nothing(deployment, mlflow, found):
     assert _artifact_hashes(deployment, found["parent"]) == found["hashes"]
 
 
-def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
+def test_prune_counts_first_and_removes_when_asked(deployment, mlflow, found):
     # One more run of the DAG run, of long ago, goes with KEEP=1; somebody else's with the same tags stays.
     make = (
         "import sys\n"
@@ -264,8 +264,8 @@ def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
         "    client.set_terminated(run)\n"
         "    print(run)\n"
     )
-    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", make, found["parent"]).split()
-    older, foreign = [word for word in said if re.fullmatch("[0-9a-f]{32}", word)][-2:]
+    output = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", make, found["parent"]).split()
+    older, foreign = [word for word in output if re.fullmatch("[0-9a-f]{32}", word)][-2:]
 
     counted = deployment.checked("make", "prune", "KEEP=1", step="make prune, counting")
     assert "A dry run: nothing was removed. make prune KEEP=1 APPLY=1 removes it." in counted
@@ -284,11 +284,11 @@ def test_prune_counts_first_and_removes_when_told(deployment, mlflow, found):
     assert _artifact_hashes(deployment, found["parent"]) == kept
 
 
-def test_upgrade_saves_migrates_and_the_way_back_that_it_tells_leads_back(deployment, mlflow, found):
+def test_upgrade_saves_migrates_and_the_printed_way_back_leads_back(deployment, mlflow, found):
     model = mlflow("GET", f"{MODEL}/get?name=climate-brazil")
     assert model["registered_model"]["aliases"]
-    said = deployment.checked("make", "upgrade", step="make upgrade, backup included")
-    assert "no run is missing" in said
+    output = deployment.checked("make", "upgrade", step="make upgrade, backup included")
+    assert "no run is missing" in output
     run = mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]
     assert run["info"]["status"] == "FINISHED"
 
@@ -300,8 +300,8 @@ def test_upgrade_saves_migrates_and_the_way_back_that_it_tells_leads_back(deploy
     mlflow("POST", "mlflow/runs/set-tag", {"run_id": found["parent"], "key": "since", "value": "the upgrade"})
     assert _artifact_hashes(deployment, found["parent"]) != found["hashes"]
 
-    told = said.partition("To go back")[2].splitlines()
-    down, checkout, restore, up = [line.split() for line in told if line.startswith("    ")]
+    way_back = output.partition("To go back")[2].splitlines()
+    down, checkout, restore, up = [line.split() for line in way_back if line.startswith("    ")]
     assert checkout[:2] == ["git", "checkout"]
     refused = deployment.command(*restore)
     assert refused.returncode != 0
@@ -317,9 +317,9 @@ def test_upgrade_saves_migrates_and_the_way_back_that_it_tells_leads_back(deploy
 
 
 def test_doctor_finds_nothing_wrong(deployment):
-    said = deployment.checked("make", "doctor", step="make doctor")
+    output = deployment.checked("make", "doctor", step="make doctor")
     for subject in ("engine", "secrets", "services", "ports", "clocks", "versions", "disk"):
-        assert f"ok       {subject}" in said, said
+        assert f"ok       {subject}" in output, output
 
 
 def _let_run_alone(airflow, run):
@@ -351,8 +351,8 @@ def _artifact_hashes(deployment, run):
         "    digest = lambda file: hashlib.sha256(file.read_bytes()).hexdigest()\n"
         "    print(json.dumps({str(file.relative_to(place)): digest(file) for file in files}))\n"
     )
-    said = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", code, run)
-    return json.loads(said.strip().splitlines()[-1])
+    output = deployment.compose("exec", "-T", "airflow-scheduler", "python", "-c", code, run)
+    return json.loads(output.strip().splitlines()[-1])
 
 
 def _containers(deployment):

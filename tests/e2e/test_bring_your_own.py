@@ -47,9 +47,9 @@ def steps() -> list[tuple[str, str, str]]:
 
 
 def parent_and_client(outputs: list[str]) -> tuple[str, MlflowClient]:
-    told = LAST_LINE.search(outputs[-1])
-    assert told, outputs[-1]
-    return told.group(1), MlflowClient(told.group(2))
+    found = LAST_LINE.search(outputs[-1])
+    assert found, outputs[-1]
+    return found.group(1), MlflowClient(found.group(2))
 
 
 def test_a_pipeline_is_three_folders_and_no_other_file_changes(followed: tuple):
@@ -105,10 +105,10 @@ def client_text(client: MlflowClient, run: str, path: str) -> str:
     return Path(client.download_artifacts(run, path)).read_text()
 
 
-def test_the_page_shows_what_the_run_says(followed: tuple):
+def test_the_page_shows_what_the_run_prints(followed: tuple):
     _, outputs, _ = followed
-    (said,) = re.findall(r"^rents: RMSE .* held out$", outputs[-1], re.M)
-    assert said in (ROOT / "docs" / "bring-your-own.md").read_text()
+    (line,) = re.findall(r"^rents: RMSE .* held out$", outputs[-1], re.M)
+    assert line in (ROOT / "docs" / "bring-your-own.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def scaffolded(empty: Clone) -> tuple[Clone, subprocess.CompletedProcess[str], set[str]]:
-    """The clone after the command, what it said, and the paths that are new."""
+    """The clone after the command, its output, and the paths that are new."""
     before = empty.digests()
     done = empty.run(f"make new-pipeline NAME={NAME}")
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def test_a_name_that_cannot_be_used_leaves_nothing_behind(empty: Clone, name: st
     assert empty.digests() == before
 
 
-def test_it_says_what_it_made_and_what_to_run_next(scaffolded: tuple):
+def test_it_reports_what_it_made_and_what_to_run_next(scaffolded: tuple):
     _, done, new = scaffolded
     assert set(re.findall(r"^made (\S+)$", done.stdout, re.M)) == new
     assert {path.rpartition("/")[0] for path in new} == {
@@ -100,6 +100,7 @@ def test_deleting_it_leaves_everything_as_it_was(scaffolded: tuple):
     before = made.digests()
     done = made.run(f"make delete-pipeline NAME={NAME}")
     assert done.returncode == 0, done.stderr
+    assert f"removed {made.root / 'dags' / f'{NAME}_dag.py'}" in done.stdout
     gone = {*new, f"dags/{NAME}_dag.py"}
     assert made.digests() == {path: digest for path, digest in before.items() if path not in gone}
     refused = made.run(f"make delete-pipeline NAME={NAME}")

@@ -225,7 +225,7 @@ def test_the_next_dag_run_ends_what_no_listener_saw(deployment: Deployment):
 
 
 @pytest.mark.full
-def test_make_reconcile_ends_it_too_and_says_so(deployment: Deployment):
+def test_make_reconcile_ends_it_too_and_reports_it(deployment: Deployment):
     airflow = deployment.airflow
     airflow.trigger("long", "by_command")
     parent, child = deployment.working("long", "by_command")

@@ -126,7 +126,10 @@ def render_dags(target: Path) -> None:
     """Render one DAG file per block of airflow.yml."""
     from tracked_kedro.rendering.render import render
 
-    for path in render(project_path(), target):
+    rendered = render(project_path(), target)
+    for path in rendered.removed:
+        click.echo(f"removed {path}")
+    for path in rendered.made:
         click.echo(f"made {path}")
 
 
@@ -153,4 +156,4 @@ def delete_pipeline(name: str) -> None:
     project = project_path()
     for path in delete(project, name):
         click.echo(f"removed {path.relative_to(project.parent)}")
-    click.echo("Its runs and registered models stay on the tracking server. `make dags` takes its DAG away.")
+    click.echo("Its runs and registered models stay on the tracking server; its DAG goes when dags/ is rendered again.")

@@ -6,11 +6,9 @@ import hmac
 import os
 from pathlib import Path
 
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-
+from tracked_kedro.hosts import known_by_name
 from tracked_kedro.serving.limited import App, Receive, Scope, Send, refuse
 
-LOOPBACK = "localhost,127.0.0.1"
 SHORTEST = 16  # characters of a token
 # What probes ask; it tells whether there is a version and nothing else.
 OPEN = ("/ping", "/health")
@@ -33,15 +31,15 @@ class WithToken:
 
 
 def guarded(app: App) -> App:
-    """The application behind what the environment says: ALLOWED_HOSTS (names, by commas), SERVING_TOKEN (a file).
+    """The application behind what the environment says: ALLOWED_HOSTS (see `hosts`), SERVING_TOKEN (a file).
 
     Raises:
-        ValueError: the token's file is absent, or holds no strong token.
+        ValueError: the token's file is absent, or holds no strong token; ALLOWED_HOSTS holds what is no name.
     """
     if file := os.environ.get("SERVING_TOKEN"):
         app = WithToken(app, _token(Path(file)))
-    hosts = [one.strip() for one in (os.environ.get("ALLOWED_HOSTS") or LOOPBACK).split(",") if one.strip()]
-    return TrustedHostMiddleware(app, allowed_hosts=hosts, www_redirect=False)  # type: ignore[arg-type, return-value]
+    behind: App = known_by_name(app)
+    return behind
 
 
 def _token(file: Path) -> str:

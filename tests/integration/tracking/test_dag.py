@@ -137,7 +137,7 @@ def test_the_experiment_is_restored(deployment: Deployment, good: Run) -> None:
     assert (experiment.name, experiment.lifecycle_stage) == (DAG, "active")
 
 
-def test_its_tags_tell_how_it_was_asked_for(good: Run) -> None:
+def test_its_tags_record_how_it_was_requested(good: Run) -> None:
     tags = good.data.tags
     assert tags["runtime_params"] == "{'count': 5}"
     assert (tags["env"], tags["pipeline_names"]) == ("local", DAG)
@@ -153,7 +153,7 @@ def test_the_credentials_of_mlflow_yml_reach_the_tasks_and_are_shown_nowhere(dep
         assert "opensesame" not in deployment.log("good", task)
 
 
-def test_a_failure_is_told_by_type_and_message_without_the_password_in_it(deployment: Deployment) -> None:
+def test_a_failure_is_recorded_by_type_and_message_without_the_password_in_it(deployment: Deployment) -> None:
     assert deployment.run("bad", fail=True) == "failed"
     parent = deployment.parent("bad")
     assert parent.info.status == "FAILED"
@@ -198,9 +198,9 @@ def test_where_no_experiment_may_be_created_the_dag_run_fails_before_any_node_ru
     configure(deployment.project, tracking__experiment__create=True, tracking__experiment__name=DAG)
     states = deployment.states("refused")
     assert (states["open_run"], states["first"], states["third"]) == ("failed", "upstream_failed", "upstream_failed")
-    told = deployment.log("refused", "open_run")
-    assert "The experiment 'nobody_made_it' does not exist at sqlite:///" in told
-    assert "mlflow.yml: tracking.experiment.create is false" in told
+    log = deployment.log("refused", "open_run")
+    assert "The experiment 'nobody_made_it' does not exist at sqlite:///" in log
+    assert "mlflow.yml: tracking.experiment.create is false" in log
     assert deployment.client.get_experiment_by_name("nobody_made_it") is None
 
 

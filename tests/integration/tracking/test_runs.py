@@ -15,7 +15,7 @@ from tracked_kedro.parent_run import runs
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 
 
-def test_a_run_bears_the_name_that_is_configured(project: Project) -> None:
+def test_a_run_has_the_configured_name(project: Project) -> None:
     project.configure(tracking__run__name="by hand")
     project.kedro_run()
     (parent,) = project.parents()
@@ -36,7 +36,7 @@ def test_a_run_is_continued_by_its_id(project: Project) -> None:
     assert continued.data.tags["changed_parameter.probe.fail"] == "False"
 
 
-def test_tags_tell_how_the_run_was_asked_for(project: Project) -> None:
+def test_tags_record_how_the_run_was_requested(project: Project) -> None:
     project.kedro_run(to_nodes=["second"], count=5)
     (parent,) = project.parents()
     tags = parent.data.tags
@@ -48,7 +48,7 @@ def test_tags_tell_how_the_run_was_asked_for(project: Project) -> None:
     assert tags["kedro_command"] == "kedro run --to-nodes=second --pipeline=probe"
 
 
-def test_an_error_is_told_by_type_and_message_without_the_password_in_it(run: Callable, project: Project) -> None:
+def test_an_error_is_recorded_by_type_and_message_without_the_password_in_it(run: Callable, project: Project) -> None:
     with pytest.raises(ValueError, match="asked to fail after 3 by postgresql://probe:opensesame@"):
         run(fail=True)
     (parent,) = project.parents()

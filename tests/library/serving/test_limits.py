@@ -336,10 +336,16 @@ class TestDoors:
     def test_a_host_that_is_not_on_the_list_is_refused_on_every_path(
         self, server: Callable[[App], int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("ALLOWED_HOSTS", "models.example.org, localhost")
+        monkeypatch.setenv("ALLOWED_HOSTS", "models.example.org, *.b.example")
         port = server(doors.guarded(yes))
         for path in ("/invocations", "/ping", "/version"):
-            for host in ("evil.example.org", "127.0.0.1", "models.example.org.evil.org", "localhost.evil.org", ""):
+            for host in ("evil.example.org", "models.example.org.evil.org", "localhost.evil.org", "b.example", ""):
                 assert ask(port, None, path, Host=host)[0] == 400
-            for host in ("models.example.org", "localhost:5001"):
+            # Those of loopback always: what is listed comes on top.
+            for host in ("models.example.org", "a.b.example", "localhost:5001", "127.0.0.1", "[::1]:5001"):
                 assert ask(port, None, path, Host=host)[0] == 200
+
+    def test_what_is_no_name_of_a_host_is_refused_before_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALLOWED_HOSTS", "https://models.example.org")
+        with pytest.raises(ValueError, match=r"^ALLOWED_HOSTS: .* write names without scheme and port"):
+            doors.guarded(yes)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 from mlflow.tracking import MlflowClient
 
-import tracked_kedro
+from tests.fixtures.bare_process import bare_answer
 from tests.library.serving.conftest import forget, write
 from tracked_kedro.child_runs.children import KEY_TAG, ChildRuns
 from tracked_kedro.child_runs.datasets import MlflowChildRunsDataset
@@ -90,22 +88,7 @@ def test_a_child_answers_with_its_code_when_the_checkout_has_other(shard, uris, 
 
 def test_a_child_answers_where_neither_project_nor_library_is(shard, uris, var: Path) -> None:
     shard(a=b"500")
-    code = (
-        "import sys; sys.path[:] = [part for part in sys.path if part != sys.argv[2]]; import mlflow; "
-        "print(mlflow.pyfunc.load_model(sys.argv[1]).predict([7.0])[0], "
-        "sorted({'kedro', 'tracked_kedro', 'made_up'} & set(sys.modules)))"
-    )
-    library = str(Path(tracked_kedro.__path__[0]).parent)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, uris()["a"], library],
-        cwd=var,
-        env={"HOME": str(var), "MLFLOW_TRACKING_URI": os.environ["MLFLOW_TRACKING_URI"]},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "570.0 []"
+    assert bare_answer(uris()["a"], var) == "570.0 []"
 
 
 def test_a_child_is_served(shard, uris) -> None:

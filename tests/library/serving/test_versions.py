@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from kedro.framework import project
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
+from tests.fixtures.bare_process import bare_answer
 from tests.library.serving.conftest import write
 from tracked_kedro.promotion.challenger import MlflowChallengerDataset
 from tracked_kedro.promotion.evidence import Candidate, Evidence
@@ -111,24 +111,7 @@ def test_versions_keep_their_code_side_by_side(made_up: Path, register, store: M
 
 def test_a_process_without_project_and_library_gets_the_same_answer(made_up: Path, tmp_path: Path) -> None:
     write_model(PACKAGE, BASE, tmp_path / "model")
-    code = (
-        "import sys; sys.path[:] = [part for part in sys.path if part not in sys.argv[2:]]; import mlflow; "
-        "model = mlflow.pyfunc.load_model(sys.argv[1]); "
-        "print(model.predict([7.0])[0], sorted({'kedro', 'tracked_kedro', 'made_up'} & set(sys.modules)))"
-    )
-    import tracked_kedro
-
-    library = str(Path(tracked_kedro.__path__[0]).parent)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "model"), library],
-        cwd=tmp_path,
-        env={"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "570.0 []"
+    assert bare_answer(str(tmp_path / "model"), tmp_path) == "570.0 []"
 
 
 def test_the_digest_is_of_code_and_files(made_up: Path) -> None:
