@@ -72,6 +72,7 @@ def write_stream(path: Path, lines: int, seed: int) -> dict[str, int]:
 def run_node(node: str, stream: Path, var: Path) -> tuple[float, float, float]:
     """Run one node of the pipeline on the stream: wall seconds, CPU seconds, peak MiB."""
     environment = {**os.environ, "RETRAINING_VAR": str(var), "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment["ALLOWED_SOURCES"] = json.dumps([str(stream.parent)])
     parameters = f"use_mlflow=false,movie_recommender.movies={stream},movie_recommender.cutoff=2025-01-01"
     command = ["kedro", "run", "--pipelines", "movie_recommender", "--nodes", node, "--params", parameters]
     with tempfile.TemporaryFile() as log:
