@@ -13,8 +13,11 @@ import pytest
 
 from retraining.pipelines.climate_brazil.errors import TooFewSeriesError
 from retraining.pipelines.climate_brazil.parameters import Contract, Flags
+from retraining.pipelines.climate_brazil.report.inputs import RunFacts
 from retraining.pipelines.climate_brazil.stations.flags import COPY, JUMP, OUTLIER, RUN, UNIT, find_flags
 from retraining.pipelines.climate_brazil.stations.processing import Intake, process_datasets
+from tests.deployment import ROOT
+from tracked_kedro.kedro_side.sessions import Session
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
@@ -216,3 +219,41 @@ def test_a_fleet_whose_series_are_all_set_aside_says_why(tmp_path: Path) -> None
     table = changed(0.0, when=pl.col("date") == date(2001, 3, 1)).filter(pl.col("series") == "s1")
     with pytest.raises(TooFewSeriesError, match=r"line 23, column MAR .* outlier, outside"):
         process_folder(write(tmp_path / "stations", table), action="quarantine")
+
+
+# --- as the catalog stores them ---
+
+
+def through_the_catalog(intake: Intake) -> RunFacts:
+    """What the nodes of the report get: files of CSV lie between them and `process_datasets`."""
+    session = Session("climate_brazil", {"use_mlflow": False})
+    catalog = session.load_context().catalog
+    for name, table in (("climate_flags", intake.flags), ("climate_quarantine", intake.quarantine)):
+        catalog.get(name)._logging_activated = False
+        catalog.save(name, table)
+    origin = {"origin": "a folder", "simulated": False}
+    return RunFacts(intake.months, origin, catalog.load("climate_quarantine"), catalog.load("climate_flags"))
+
+
+# A number of the World Meteorological Organization is a name, and so is one that begins with 0.
+@pytest.mark.parametrize("name", ["rio", "83743", "083743"])
+@pytest.mark.usefixtures("var")
+def test_the_report_tells_what_the_stored_table_holds(tmp_path: Path, monkeypatch, name: str) -> None:
+    monkeypatch.setenv("KEDRO_PROJECT_PATH", str(ROOT / "kedro_project"))
+    table = changed(0.0, when=pl.col("date") == date(2001, 3, 1))
+    folder = write(tmp_path / "stations", table.with_columns(pl.col("series").replace("s1", name)))
+    (folder / "station_s2.csv").write_text("YEAR,JAN\n")
+    if name != "rio":
+        (folder / f"station_{name}1.csv").write_text("YEAR,JAN\n")
+    intake = process_folder(folder)
+    facts = through_the_catalog(intake)
+    (words,) = [text for series, text in facts.doubts().items() if series == name]
+    assert words.startswith(f"station_{name}.csv, line 23, column MAR (2001-03): 0 °C, outlier")
+    assert facts.quarantine.equals(intake.quarantine)
+
+
+@pytest.mark.usefixtures("var")
+def test_without_flags_the_stored_table_tells_none(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("KEDRO_PROJECT_PATH", str(ROOT / "kedro_project"))
+    facts = through_the_catalog(process_folder(write(tmp_path / "stations", FLEET)))
+    assert (facts.doubts(), facts.flags.height, facts.quarantine.height) == ({}, 0, 0)

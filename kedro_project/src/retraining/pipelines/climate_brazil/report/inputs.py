@@ -49,7 +49,7 @@ class RunFacts(Inputs):
         months: `cutoff` ("2019-11-01"), `month` ("2019-10"), `newest_observation` and `flagged_share`.
         origin: `origin` of the station files in words, and whether they are `simulated`.
         quarantine: series, label, file and reason of the stations that were set aside.
-        flags: the doubtful observations (`doubtful.SCHEMA`).
+        flags: the doubtful observations (`doubtful.SCHEMA`), as text where they come from the stored table.
     """
 
     months: Mapping[str, Any]

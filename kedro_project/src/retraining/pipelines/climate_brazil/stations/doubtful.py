@@ -68,9 +68,9 @@ def doubt(stations: dict[str, Station], entries: Entries, contract: Contract) ->
 
 
 def in_words(rows: pl.DataFrame) -> str:
-    """The flags of one series: the first few with their place, and how many there are."""
+    """The flags of one series: the first few with their place, and how many there are; their cells may be text."""
     shown = [
-        f"line {row['line']}, column {row['column']} ({str(row['date'])[:7]}): {row['temperature']:g} °C, "
+        f"line {row['line']}, column {row['column']} ({str(row['date'])[:7]}): {float(row['temperature']):g} °C, "
         f"{row['kind']}, {row['reason']}"
         for row in rows.head(_SHOWN).iter_rows(named=True)
     ]
