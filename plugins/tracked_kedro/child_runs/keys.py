@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import fsspec
 import mlflow
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
@@ -18,38 +20,51 @@ from tracked_kedro.child_runs.index import ChildIndex
 log = logging.getLogger(__name__)
 
 
-class MlflowKeysDataset(AbstractDataset[list[str], list[str]]):
-    """A stored list of keys. Saved anew without a key, as by a run that was cleared, it deletes that key's child run.
+class MlflowKeysDataset(AbstractDataset[Mapping[str, str] | list[str], list[str]]):
+    """A stored list of keys. Saved anew without a key, or with another digest of it, as by a run that was cleared, it
+    deletes that key's child run and files.
 
-    A DAG run may be cleared after its input has changed: a child run of a key that it is no longer about would be
-    counted and shown beside the others for ever. MLflow keeps a deleted run, to be restored by hand.
+    A DAG run may be cleared after its input has changed. What an earlier attempt has made of a key would be counted and
+    shown beside the others for ever where the key is gone; where its data is another, until its task has run again,
+    which a killed task never does. MLflow keeps a deleted run, to be restored by hand.
 
     Args:
-        dataset: definition of the dataset that stores the list.
+        dataset: definition of the dataset that stores the list, or the digests by key: JSON, say.
         index: of the child runs, as for `MlflowChildRunsDataset`.
+        files: what else the run's folder holds of a key, with `{key}` in the place of its name
+            (`…/results/{key}.json`).
     """
 
-    def __init__(self, dataset: dict[str, Any], index: str) -> None:
+    def __init__(self, dataset: dict[str, Any], index: str, files: Sequence[str] = ()) -> None:
         kind, arguments = parse_dataset_definition(dataset)
         self._dataset = kind(**arguments)
-        self._index = index
+        self._index, self._files = index, tuple(files)
         self._logging_activated = True
 
-    def save(self, data: list[str]) -> None:
-        """Delete the child runs of keys that are gone, then store the list: a retry finds what is left to do.
+    def save(self, data: Mapping[str, str] | list[str]) -> None:
+        """Delete what there is of keys that are gone or changed, then store the keys: a retry finds what is left to do.
 
-        No request where no key is gone.
+        No request where no key is gone or changed.
+
+        Args:
+            data: digest of the key's data by key; or the keys alone, whose data then never counts as changed.
         """
         parent = mlflow.active_run() if self._logging_activated else None
-        if parent is not None and self._may_have_others(parent, set(data)):
-            self._delete_others(parent, set(data))
+        before = _digests(self._dataset.load()) if self._dataset.exists() else {}
+        now = _digests(data)
+        past = {key for key, digest in before.items() if key not in now or _differ(digest, now[key])}
+        for key in past:
+            self._remove_files(key)
+        # Without notes of before, the run's data folder is new, or was lost.
+        if parent is not None and (past or (not before and parent.data.metrics.get(DONE_METRIC))):
+            self._delete_others(parent, set(now) - past)
         self._dataset.save(data)
 
-    def _may_have_others(self, parent: Run, keys: set[str]) -> bool:
-        if self._dataset.exists():
-            return bool(set(self._dataset.load()) - keys)
-        # The run's data folder is new, or was lost.
-        return bool(parent.data.metrics.get(DONE_METRIC))
+    def _remove_files(self, key: str) -> None:
+        for pattern in self._files:
+            filesystem, path = fsspec.core.url_to_fs(pattern.replace("{key}", key))
+            if filesystem.exists(path):
+                filesystem.rm_file(path)
 
     def _delete_others(self, parent: Run, keys: set[str]) -> None:
         children = ChildRuns(MlflowClient(), parent)
@@ -58,7 +73,11 @@ class MlflowKeysDataset(AbstractDataset[list[str], list[str]]):
         for key, run in others.items():
             index.remove(key)
             children.client.delete_run(run.info.run_id)
-            log.warning("Child run %s of %s is deleted: this run is no longer about it", run.info.run_id, key)
+            log.warning(
+                "Child run %s is deleted: this run is no longer about %s, or about other data of it",
+                run.info.run_id,
+                key,
+            )
         if others:
             run_id = parent.info.run_id
             # MLflow shows the value of the highest step, and fewer are done now than before.
@@ -67,10 +86,18 @@ class MlflowKeysDataset(AbstractDataset[list[str], list[str]]):
 
     def load(self) -> list[str]:
         """The list."""
-        return self._dataset.load()
+        return list(self._dataset.load())
 
     def _exists(self) -> bool:
         return bool(self._dataset.exists())
 
     def _describe(self) -> dict[str, Any]:
-        return {"index": self._index, "dataset": self._dataset._describe()}
+        return {"index": self._index, "files": self._files, "dataset": self._dataset._describe()}
+
+
+def _differ(before: str | None, now: str | None) -> bool:
+    return None not in (before, now) and before != now
+
+
+def _digests(stored: Mapping[str, str] | list[str]) -> dict[str, str | None]:
+    return dict(stored) if isinstance(stored, Mapping) else dict.fromkeys(stored)

@@ -66,6 +66,32 @@ def test_the_same_keys_cost_no_request(store: MlflowClient, parent, var: Path, m
     assert keys.load() == ["a", "b"]
 
 
+def test_other_data_of_a_key_leaves_nothing_of_the_old(store: MlflowClient, parent, var: Path):
+    """The task that would make it anew may be killed."""
+    stored = {"type": "json.JSONDataset", "filepath": str(var / "keys.json")}
+    files = [str(var / "results" / "{key}.json"), str(var / "more" / "{key}.nc")]
+
+    def keys(digests: dict[str, str] | list[str]) -> MlflowKeysDataset:
+        made = MlflowKeysDataset(stored, str(var / "child_runs"), files)
+        made.save(digests)
+        return made
+
+    def left() -> list[str]:
+        return sorted(path.name for path in (var / "results").iterdir())
+
+    keys({"a": "1", "b": "1", "c": "1"})
+    MlflowChildRunsDataset(str(var / "child_runs")).save({key: ChildRecord(key, "FINISHED", "f1") for key in "abc"})
+    (var / "results").mkdir()
+    for key in "abc":
+        (var / "results" / f"{key}.json").write_text("{}")
+    assert keys({"a": "1", "b": "2"}).load() == ["a", "b"]
+    assert (names(store, parent), done(store, parent), left()) == (["a"], 1, ["a.json"])
+    # A list without digests, as an earlier version stored it, says nothing about data.
+    keys(["a", "b"])
+    keys({"a": "3", "b": "3"})
+    assert (names(store, parent), left()) == (["a"], ["a.json"])
+
+
 def test_without_tracking_it_is_the_list(var: Path):
     stored = {"type": "json.JSONDataset", "filepath": str(var / "keys.json")}
     keys = MlflowKeysDataset(stored, str(var / "child_runs"))

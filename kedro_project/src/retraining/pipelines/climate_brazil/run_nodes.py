@@ -32,6 +32,7 @@ from retraining.pipelines.climate_brazil.structural import (
     donor_slopes,
     model_graph,
 )
+from tracked_kedro.kedro_side.digest import table_digest
 
 log = logging.getLogger(__name__)
 
@@ -86,20 +87,23 @@ def settle_cutoff(
 
 def split(
     table: pl.DataFrame, testing_window: int, history_start: str | date | None, min_years_own_slope: int
-) -> tuple[pl.DataFrame, pl.DataFrame, list[str], dict[str, float]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str], dict[str, float]]:
     """Hold out the last months of each series to score the model; list the series for the shards.
 
     Returns:
-        Training part, held-out part, ids, and the slopes of the long histories in °C per decade, from the training
-        part alone: the prior of the series that are shorter than `min_years_own_slope`.
+        Training part, held-out part, digest of both by id, and the slopes of the long histories in °C per decade, from
+        the training part alone: the prior of the series that are shorter than `min_years_own_slope`.
     """
     training, holdout = train_test_split(table, testing_window, history_start=_day(history_start))
+    halves = pl.concat([training.with_columns(held_out=pl.lit(False)), holdout.with_columns(held_out=pl.lit(True))])
+    digests = {series: table_digest(rows) for (series,), rows in halves.partition_by("series", as_dict=True).items()}
+    keys = {series: digests.get(series, "") for series in series_ids(table)}
     slopes: dict[str, float] = {}
     if min_years_own_slope:
         parts = {part["series"][0]: part for part in training.partition_by("series", maintain_order=True)}
         histories = each("history", lambda part: to_series(part, part["series"][0]), parts)
         slopes = donor_slopes({series: one for series, one in histories.items() if isinstance(one, Series)})
-    return training, holdout, series_ids(table), slopes
+    return training, holdout, keys, slopes
 
 
 def _day(value: str | date | None) -> date | None:
