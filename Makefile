@@ -56,7 +56,7 @@ serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=<nam
 
 .PHONY: forecast
 forecast: $(PREPARED) ## Write the champion's forecasts as Parquet (MODEL=<name>/7: that version's)
-	@$(PRIVATE) cd kedro_project && kedro run --pipelines "$(DAG).forecast" --params "$(DAG).forecast_with=$(MODEL)"
+	@$(PRIVATE) python -m tracked_kedro run-part --pipeline "$(DAG)" --part forecast --set "$(DAG).forecast_with=$(MODEL)"
 
 .PHONY: models
 models: $(PREPARED) ## Show the versions, aliases and history of a registered model (MODEL=)
@@ -100,7 +100,7 @@ reproduce: $(INSTALLED) ## Run a past run again beside the present: equal, or th
 
 .PHONY: data
 data: $(PREPARED) ## Fetch a pipeline's input files from the configured source (DAG=)
-	@cd kedro_project && kedro run --pipelines "$(DAG).refresh"
+	@$(PRIVATE) python -m tracked_kedro run-part --pipeline "$(DAG)" --part refresh
 
 .PHONY: shell
 shell: $(PREPARED) ## Open a shell with this deployment's environment (airflow, kedro, mlflow)

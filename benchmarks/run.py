@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+_MAIN = 'if __name__ == "__main__"'
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ def main(names: Sequence[str]) -> int:
     """Run the named benchmarks and print the summary; the exit code is 1 where one failed, 2 where none was run."""
     scripts = [FOLDER / f"{name}.py" for name in names]
     if unknown := [script.stem for script in scripts if not script.is_file()]:
-        print(f"There is no benchmark {', '.join(unknown)}", file=sys.stderr)
+        known = sorted(
+            path.stem for path in FOLDER.glob("*.py") if path != Path(__file__) and _MAIN in path.read_text()
+        )
+        print(f"There is no benchmark {', '.join(unknown)}; known are {', '.join(known)}", file=sys.stderr)
         return 2
     outcomes = run_all(scripts)
     total = sum(one.seconds for one in outcomes) / 60

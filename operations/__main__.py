@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from tracked_kedro.cli.plain_errors import PlainErrors
 
-@click.group()
+
+@click.group(cls=PlainErrors)
 def commands() -> None:
     """Start, check, back up and upgrade a deployment."""
 

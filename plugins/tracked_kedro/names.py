@@ -5,6 +5,8 @@ OPEN_RUN_TASK = "open_run"
 # XCom key under which it says that nothing is tracked; without this and without an id it has not done its work.
 UNTRACKED = "untracked"
 CLOSE_RUN_TASK = "close_run"
+# A DAG's file is named after it.
+DAG_FILE_SUFFIX = "_dag.py"
 
 # Tags of the parent run; which of them make its identity: `tracked_kedro.parent_run.identity`.
 DAG_ID_TAG = "airflow.dag_id"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
 
+from tracked_kedro.cli.plain_errors import PlainErrors
+from tracked_kedro.kedro_side.library_warnings import hide_library_warnings
 from tracked_kedro.kedro_side.locations import project_path
 
 
-@click.group()
+@click.group(cls=PlainErrors)
 def commands() -> None:
     """Kedro pipelines as Airflow DAGs, tracked in MLflow."""
-    # Libraries warn each other about things that the person at this terminal cannot change.
-    logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
-    logging.getLogger("py.warnings").propagate = False
+    hide_library_warnings()
 
 
 @click.group()
@@ -48,6 +46,15 @@ def retrain(dag: str, settings: tuple[str, ...], variables: tuple[str, ...]) -> 
     raise SystemExit(run(project_path(), dag, settings, variables))
 
 
+@commands.command("dags-test", hidden=True)
+@click.option("--dag", required=True, help="DAG to run.")
+def dags_test(dag: str) -> None:
+    """Be the process in which `retrain` has Airflow run a DAG."""
+    from tracked_kedro.cli.airflow_process import dags_test as run
+
+    run(dag)
+
+
 @commands.command()
 @click.option("--pipeline", required=True, help="Pipeline to run.")
 @click.option("--months", default=3, show_default=True, type=click.IntRange(1, 120), help="How many months.")
@@ -58,6 +65,17 @@ def replay(pipeline: str, months: int, settings: tuple[str, ...], variables: tup
     from tracked_kedro.cli.replay import replay as run
 
     raise SystemExit(run(project_path(), pipeline, months, settings, variables))
+
+
+@commands.command("run-part")
+@click.option("--pipeline", required=True, help="Pipeline.")
+@click.option("--part", required=True, help="Its part.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Kedro parameter; repeatable.")
+def run_part(pipeline: str, part: str, settings: tuple[str, ...]) -> None:
+    """Run a part of a pipeline without Airflow, and say what it wrote."""
+    from tracked_kedro.cli.parts import run_part as run
+
+    run(project_path(), pipeline, part, dict(text.split("=", 1) for text in settings))
 
 
 @commands.command()
@@ -74,7 +92,7 @@ def reproduce(run: str, force: bool, branch: str) -> None:
 @commands.command()
 @click.option("--model", required=True, metavar="NAME[/VERSION]", help="What to serve.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5001, show_default=True, help="Port to listen on.")
+@click.option("--port", default=5001, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--wait", is_flag=True, help="Without a version, answer 503 until there is one.")
 def serve(model: str, host: str, port: int, wait: bool) -> None:
     """Serve a registered model's champion, or one version of it, with MLflow's scorer."""

@@ -6,6 +6,7 @@ import getpass
 
 import click
 
+from tracked_kedro.cli import named_models
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.moves import CHAMPION
@@ -20,6 +21,7 @@ def rollback(model: str, to: int | None, why: str) -> None:
         click.ClickException: there is no such version, or nothing to go back to; nothing was changed.
     """
     tracking_server.connect()
+    named_models.check(model)
     try:
         before, now = Registry(model).rollback(to, getpass.getuser(), why or "rolled back by hand")
     except RegistryError as error:
@@ -35,6 +37,7 @@ def show(model: str) -> None:
         click.ClickException: there is no version yet.
     """
     tracking_server.connect()
+    named_models.check(model)
     registry = Registry(model)
     aliases = registry.aliases()
     if not aliases:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tracked_kedro.cli import progress
 from tracked_kedro.cli.locks import RETRAIN, UI, is_held, only_one
-from tracked_kedro.cli.result import Result
-from tracked_kedro.cli.settings import dag_settings
+from tracked_kedro.cli.progress import Events, Screen
+from tracked_kedro.cli.settings import checked_settings, settled
 from tracked_kedro.kedro_side.locations import var_folder
 
 
@@ -38,10 +37,16 @@ def run(project: Path, dag: str, settings: Sequence[str], variables: Sequence[st
     """
     with only_one(RETRAIN, "wait for it, or use another folder with VAR=<folder>"):
         click.echo(f"Retraining {dag} ...")
-        _refuse_beside_a_scheduler(dag)
-        conf = dag_settings(project, dag, settings, variables)
         log_file = var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log"
-        code, run_id = _dags_test(dag, conf, log_file)
+        checked = checked_settings(project, dag, settings, variables)
+        with Screen("checking the input") as screen, _airflow(dag) as process:
+            _refuse_beside_a_scheduler(dag)
+            conf = settled(project, dag, checked)
+            run_id = _followed(process, conf, screen, log_file)
+        code = process.returncode
+    # Not earlier: it imports MLflow, which a person who mistyped a value need not wait for.
+    from tracked_kedro.cli.result import Result
+
     result = Result.of("success" if code == 0 else "failed", run_id)
     click.echo(result.text(log_file))
     click.echo(result.last_line())
@@ -61,21 +66,37 @@ def _refuse_beside_a_scheduler(dag: str) -> None:
         )
 
 
-def _dags_test(dag: str, conf: dict[str, Any], log_file: Path) -> tuple[int, str | None]:
-    """Run `airflow dags test`; its whole output goes to the log file, its progress to the screen."""
+@contextlib.contextmanager
+def _airflow(dag: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that imports Airflow and waits for parameters; it is ended where none come."""
+    command = [sys.executable, "-m", "tracked_kedro", "dags-test", "--dag", dag]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _followed(process: subprocess.Popen[str], conf: dict[str, Any], screen: Screen, log_file: Path) -> str | None:
+    """Let Airflow run the DAG; its whole output goes to the log file, its progress to the screen.
+
+    Returns:
+        Id of the parent run, None where none was opened.
+    """
+    assert process.stdin is not None and process.stdout is not None
+    # It may have failed before it came to read; what it says of that is shown below.
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(json.dumps(conf) + "\n")
+    screen.show("starting Airflow")
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "airflow", "dags", "test", dag, "--conf", json.dumps(conf)]
-    run_id = None
-    begin = time.monotonic()
-    with (
-        log_file.open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
-    ):
-        assert process.stdout is not None
+    run_id, events = None, Events()
+    with log_file.open("w") as log:
         for line in process.stdout:
             log.write(line)
             if found := re.search(r"parent_run_id=([0-9a-f]{32})", line):
                 run_id = found.group(1)
-            if event := progress.event(line):
-                click.echo(f"{time.monotonic() - begin:6.1f} s  {event}")
-    return process.returncode, run_id
+            if event := events.of(line):
+                screen.show(event)
+    return run_id

@@ -9,6 +9,7 @@ from functools import partial
 import click
 from mlflow.entities.model_registry import ModelVersion
 
+from tracked_kedro.cli import named_models
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
 from tracked_kedro.serving.doors import guarded
@@ -45,6 +46,8 @@ def serve(reference: str, host: str, port: int, wait: bool) -> None:
     except (RegistryError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     tracking_server.connect()
+    if not wait:
+        named_models.check(model)
     try:
         click.echo(f"{model} version {scorer.refresh()} is loaded.")
     except NoVersionError as error:

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
+from tracked_kedro.cli import named_models
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.kedro_side.locations import var_folder
 from tracked_kedro.paging import paged
@@ -36,6 +37,7 @@ def sign_models(reference: str | None = None) -> None:
     try:
         if reference:
             model, number = parse_reference(reference)
+            named_models.check(model)
             told = [_sign(MlflowClient(), Registry(model).version(number))]
         else:
             told = sign_once()

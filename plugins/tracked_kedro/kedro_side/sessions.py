@@ -13,6 +13,7 @@ from typing import Any
 
 from tracked_kedro.kedro_side.locations import project_path
 from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
+from tracked_kedro.kedro_side.quiet_runner import without_advice
 from tracked_kedro.names import PIPELINE
 
 
@@ -38,6 +39,7 @@ class Session:
     def _opened(self):
         path = self._project
         _give_memory_back()
+        without_advice()
         from kedro.framework.session import KedroSession
 
         # MLflow would attach the next run of this process to it, whatever was asked for.

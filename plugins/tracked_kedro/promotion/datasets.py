@@ -72,6 +72,15 @@ class MlflowVersionDataset(AbstractDataset[None, Version]):
         self._model, self._version = parse_reference(reference)
         self._logging_activated = True
 
+    def check(self) -> None:
+        """Ask the registry for it, before a run begins that would read it.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        if self._logging_activated:
+            Registry(self._model).version(self._version)
+
     def load(self) -> Version:
         """Read it.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.sources import CANARY, content
-from tracked_kedro.cli.settings import _sources
+from tracked_kedro.cli.given import sources
 from tracked_kedro.kedro_side import locations
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
 from tracked_kedro.kedro_side.sources.local import open_without_links
@@ -123,7 +123,7 @@ def test_a_command_may_read_what_it_names_and_a_run_from_elsewhere_may_not(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block = {"make": {"RENTS": {"parameter": "rents", "path": True}, "CUTOFF": "cutoff"}}
-    assert _sources(block) == ["rents"]
+    assert sources(block) == ["rents"]
     with pytest.raises(SourceRefusedError):
         source(str(project / "theirs" / "rents.csv"))
     allow([str(project / "theirs")])

@@ -106,7 +106,13 @@ def test_good_stations_become_one_table(partitions, caplog):
         "n_quarantined": 0,
         "flagged_share": 0.0,
     }
-    assert "Norte (north): 46 months observed, 2016-01 to 2019-10" in caplog.text
+    assert "Norte (north): 46 months observed, 2016-01 to 2019-10\n" in caplog.text
+
+
+def test_months_that_are_not_trained_on_are_counted(partitions, caplog):
+    caplog.set_level(logging.INFO)
+    process(partitions(south=station(), north=station(2016)), history_start=date(2017, 1, 1))
+    assert "Norte (north): 46 months observed, 2016-01 to 2019-10; 34 of them since 2017-01 are used" in caplog.text
 
 
 def test_crlf_and_bom_change_nothing(partitions):

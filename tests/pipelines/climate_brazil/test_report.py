@@ -73,6 +73,9 @@ class TestVerdict:
         sentences = verdict(pooled_scores([score(rmse_climatology_trend=0.7)]))
         assert "By RMSE it is the other way round: 0.600 against 0.700 °C of climatology + trend." in sentences
 
+    def test_what_looks_the_same_is_no_difference(self) -> None:
+        assert not any("other way" in one for one in verdict(pooled_scores([score(rmse_climatology_trend=0.6003)])))
+
     def test_coverage(self) -> None:
         assert verdict(pooled_scores([score()]))[-1] == "Its 80 % interval held 75 % of them."
 
@@ -98,6 +101,10 @@ class TestDiagnostics:
     def test_the_limits_are_those_of_the_inference(self) -> None:
         assert diagnostics(score(k_hat=0.6), InferenceConfig(max_k_hat=0.5)).startswith("(!)")
         assert not diagnostics(score(ess=300), InferenceConfig(min_ess=200)).startswith("(!)")
+
+    def test_the_table_says_what_they_mean(self) -> None:
+        assert "k-hat of 0.7" in " ".join(terminal([score()]).split())
+        assert "k-hat of" not in terminal([score(method_used="nuts", k_hat=None, r_hat=1.0)])
 
     def test_nothing_known(self) -> None:
         assert diagnostics({}, GATE) == "none recorded"
@@ -179,7 +186,7 @@ class TestReportText:
         decomposed = "Goia\u0302nia"
         lines = terminal([score("Belém"), score(decomposed), score("Rio")]).splitlines()
         header = next(line for line in lines if line.startswith("series"))
-        rows = [line for line in lines if "marginal" in line]
+        rows = [line for line in lines if "marginal," in line]
 
         assert [row.index("marginal") for row in rows] == [header.index("diagnostics")] * 3
         assert rows[1].startswith("Goiânia ")

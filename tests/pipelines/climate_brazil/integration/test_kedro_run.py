@@ -106,6 +106,26 @@ def whole(deployment: Deployment) -> Run:
     return run
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--pipelines", "climate_brazil.train"], "run first: kedro run --pipelines climate_brazil.data_processing"),
+        (["--env", "prod"], "RETRAINING_DATA is not set"),
+    ],
+)
+def test_a_run_that_cannot_begin_is_one_line_and_leaves_no_run(
+    tmp_path: Path, empty_store: EmptyStore, arguments: list[str], said: str
+) -> None:
+    empty_store(tmp_path / "var")
+    fresh = Deployment(tmp_path / "var", tmp_path)
+    done = fresh.kedro("run", *arguments)
+    assert done.returncode == 1
+    [line] = [line for line in (done.stdout + done.stderr).splitlines() if line]
+    assert line.startswith("Error: ")
+    assert said in line
+    assert fresh.runs() == []
+
+
 def test_the_parent_is_finished_and_named_after_its_month(deployment: Deployment, whole: Run) -> None:
     assert (whole.info.run_name, whole.info.status) == ("climate_brazil 2019-10", "FINISHED")
     wanted = {"git_commit", "git_dirty", "kedro_command", "kedro_version", "data_source", "simulated", "model"}

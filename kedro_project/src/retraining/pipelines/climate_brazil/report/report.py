@@ -97,6 +97,11 @@ def report_text(found: Findings) -> str:
     lines += [line(row) for row in rows] or ["no series finished"]
     lines += [rule, line(total), ""]
     notes = ["skill: 1 - CRPS / CRPS of seasonal naive; in 80 %: held-out months inside the 80 % interval"]
+    if any(score.get("method_used") == "marginal" for score in shown):
+        notes.append(
+            f"diagnostics: marginal is exact integration; its weights can be trusted up to a k-hat of "
+            f"{found.inference.max_k_hat:g}; ESS: how many independent draws the forecast is worth"
+        )
     if len(shown) < len(finished):
         notes.append(f"The {len(shown)} series with the least skill of {len(finished)}; the Parquet report has all.")
     if any("(!)" in row[-1] for row in rows):
@@ -152,7 +157,9 @@ def verdict(pooled: Mapping[str, float]) -> list[str]:
     sentences = [f"On {months} the model is {', but '.join(parts)}."] if parts else []
     for model, name in NAIVE_MODELS.items():
         skill, rmse = pooled.get(f"skill_vs_{model}"), pooled.get(f"rmse_{model}")
-        if skill is not None and rmse is not None and (skill > 0) != (pooled["rmse"] < rmse):
+        if skill is None or rmse is None or f"{pooled['rmse']:.3f}" == f"{rmse:.3f}":
+            continue  # what looks the same is no difference
+        if (skill > 0) != (pooled["rmse"] < rmse):
             sentences.append(
                 f"By RMSE it is the other way round: {pooled['rmse']:.3f} against {rmse:.3f} °C of {name}."
             )

@@ -94,7 +94,8 @@ def process_datasets(
     if newest is None or end is None:
         raise CutoffError("every observation is doubtful, so that none tells the newest month; name a cutoff")
     for key, one in stations.items():
-        logger.info("%s (%s): %d months observed, %s", entries[key]["label"], key, one.observed, one.span)
+        trained = _trained(one, history_start)
+        logger.info("%s (%s): %d months observed, %s%s", entries[key]["label"], key, one.observed, one.span, trained)
     table = pl.concat(one.table(key) for key, one in stations.items())
     doubtful = table.join(doubted.kept, on=["series", "date"], how="semi").height
     for (key,), rows in doubted.flags.partition_by("series", as_dict=True, maintain_order=True).items():
@@ -109,6 +110,14 @@ def process_datasets(
     }
     quarantine = pl.DataFrame(rejected, schema=dict.fromkeys(Rejected._fields, pl.String), orient="row")
     return Intake(table, quarantine, months, doubted.flags)
+
+
+def _trained(station: Station, history_start: date | None) -> str:
+    """How many months are trained on, where that is not all of them: what the tables of the run count."""
+    if history_start is None:
+        return ""
+    dates = station.table("").filter(pl.col("temperature").is_not_null() & (pl.col("date") >= history_start))
+    return "" if dates.height == station.observed else f"; {dates.height} of them since {history_start:%Y-%m} are used"
 
 
 def _usable(
