@@ -64,7 +64,8 @@ def render(project: Path, target: Path) -> Rendered:
     removed = _stale(target, texts)
     for stale in removed:
         stale.unlink()
-    return Rendered([_written(target / f"{name}{DAG_FILE_SUFFIX}", text) for name, text in sorted(texts.items())], removed)
+    written = [_written(target / f"{name}{DAG_FILE_SUFFIX}", text) for name, text in sorted(texts.items())]
+    return Rendered(written, removed)
 
 
 def _refusal(problems: Sequence[str]) -> click.ClickException:
