@@ -109,6 +109,7 @@ def test_deleting_it_leaves_everything_as_it_was(scaffolded: tuple):
     assert "Nothing was removed." in refused.stderr
 
 
+@pytest.mark.full
 def test_kedro_s_own_commands_work_and_what_they_leave_is_named(empty: Clone):
     """In `make shell`: without its switches kedro-telemetry would note the project in pyproject.toml, and report it."""
     before = empty.digests()

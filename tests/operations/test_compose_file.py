@@ -50,6 +50,17 @@ def test_a_service_that_stays_has_a_health_check(name):
         assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
 
 
+def test_what_others_wait_for_is_asked_often():
+    awaited = {
+        other
+        for service in SERVICES.values()
+        for other, one in service.get("depends_on", {}).items()
+        if one["condition"] == "service_healthy" and other != "redis"
+    }
+    assert awaited == {"postgres", "minio", "rustfs", "mlflow"}
+    assert {SERVICES[name]["healthcheck"]["interval"] for name in awaited} == {"5s"}
+
+
 @EVERY
 def test_ports_are_published_on_loopback_unless_a_person_says_otherwise(name):
     for port in SERVICES[name].get("ports", []):

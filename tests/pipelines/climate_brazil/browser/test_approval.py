@@ -177,6 +177,7 @@ def test_stale_input_is_told(waiting: Waiting):
     assert any(re.fullmatch(r"Report: .*/to-mlflow/report/[0-9a-f]{32}", line) for line in told)
 
 
+@pytest.mark.full
 def test_rejected_by_the_api(waiting: Waiting):
     waiting.ask("climate_brazil", "rejected")
     waiting.answer("rejected", "Reject", "too warm")
@@ -224,6 +225,7 @@ def shows_the_scores_the_picture_and_the_way_to_mlflow(page: Page) -> None:
     assert re.fullmatch(rf"{MLFLOW_PAGES}/#/experiments/\d+/runs/{run_id}\?.*", answer.headers["location"])
 
 
+@pytest.mark.full
 def test_approved_by_the_api_says_who_and_why(waiting: Waiting):
     # The champion steps back, so that there is something to approve once more.
     waiting.registry.client.delete_registered_model_alias(MODEL, "champion")
