@@ -41,7 +41,7 @@ def show(model: str) -> None:
     registry = Registry(model)
     aliases = registry.aliases()
     if not aliases:
-        raise click.ClickException(f"{model} has no version yet; `make retrain` registers one")
+        raise click.ClickException(f"{model} has no version yet; a complete `make retrain` registers one")
     click.echo("version  cutoff      data              aliases")
     for version in registry.versions():
         number = int(version.version)

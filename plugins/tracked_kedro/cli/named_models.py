@@ -27,7 +27,7 @@ def check(reference: str) -> None:
         return
     if not known:
         raise click.ClickException(
-            f"There is no registered model {model!r}, nor any other; `make retrain` registers one"
+            f"There is no registered model {model!r}, nor any other; a complete `make retrain` registers one"
         )
     close = get_close_matches(model, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""

@@ -81,7 +81,7 @@ class Registry:
                 raise  # no answer is no "there is none"
             aliases = self.aliases()
             has = ", ".join(f"{alias} (version {number})" for alias, number in sorted(aliases.items())) or "no version"
-            remedy = "" if aliases else "; `make retrain` registers one"
+            remedy = "" if aliases else "; a complete `make retrain` registers one"
             raise RegistryError(f"{self.model} has no {_words(text)}; it has {has}{remedy}") from error
 
     def of_run(self, run_id: str) -> list[ModelVersion]:

@@ -92,7 +92,9 @@ def test_rollback_refuses_with_the_remedy(registry: Registry, new_version, targe
 
 
 def test_an_empty_registry_is_said_with_the_remedy(registry: Registry):
-    with pytest.raises(RegistryError, match="fleet has no champion; it has no version; `make retrain` registers one"):
+    with pytest.raises(
+        RegistryError, match="fleet has no champion; it has no version; a complete `make retrain` registers one"
+    ):
         registry.version("champion")
     with pytest.raises(RegistryError, match="nothing to roll back"):
         registry.rollback(None, "ben", "")
