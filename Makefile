@@ -190,6 +190,10 @@ bench: $(PREPARED) ## Measure, one benchmark after the other (BENCH=inference: o
 	@uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
 	@RETRAINING_TEST_DATA="$${RETRAINING_TEST_DATA:-$(abspath ../shared/data)}" python benchmarks/run.py $(BENCH)
 
+.PHONY: docs
+docs: $(INSTALLED) ## Build the docs site into var/docs/site, with the reference made from the code
+	@$(PRIVATE) python docs/site/build.py "$(RETRAINING_VAR)/docs"
+
 .PHONY: lint
 lint: $(INSTALLED) ## Style, types and import arrows
 	@ruff check . && ruff format --check . && mypy && lint-imports
@@ -204,6 +208,8 @@ lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock
 	  --group dev --quiet --output-file requirements.lock pyproject.toml
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
 	  --constraint requirements.lock --quiet --output-file docker/requirements.lock pyproject.toml
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  --quiet --output-file docs/site/requirements.lock docs/site/requirements.in
 	@echo "requirements.lock and, without the development group, docker/requirements.lock are made; 'make retrain' or 'make test' installs it."
 
 ##@ Set up

@@ -50,6 +50,14 @@ class TaskSettings(_Model):
     """Settings of a task that differ from the DAG's.
 
     Attributes:
+        trigger_rule: Airflow's: what must have become of the tasks before it.
+        retries: further tries after one that failed.
+        retry_delay_seconds: between two tries.
+        timeout_minutes: of one try.
+        pool: Airflow's pool that it takes slots of; it must exist.
+        pool_slots: how many of them.
+        priority_weight: a higher one is begun first.
+        queue: of Celery workers.
         executor: used where that executor is configured; elsewhere, as on a laptop, the default one is.
         pod_override: the Kubernetes executor's pod, in Kubernetes' own words (camelCase); resources go here.
     """
@@ -106,6 +114,25 @@ class ParamSpec(_Model):
     """A field of the form with which a DAG is triggered: words of JSON schema, and three more.
 
     Attributes:
+        title: its name in the form.
+        description: a sentence under it.
+        enum: the values that it may have.
+        format: of a text: `date`, `date-time`, `email`, …
+        pattern: regular expression that a text must match; where none is given, one that refuses expressions.
+        minimum: smallest value.
+        maximum: largest value.
+        exclusiveMinimum: the value must be above it.
+        exclusiveMaximum: the value must be below it.
+        multipleOf: the value must be a multiple of it.
+        minLength: of a text.
+        maxLength: of a text.
+        items: JSON schema of a list's entries.
+        minItems: of a list.
+        maxItems: of a list.
+        uniqueItems: whether a list may hold a value once only.
+        examples: values that the form proposes.
+        values_display: words that the form shows for values.
+        section: heading under which the form shows it.
         default: the default, or let kedro_parameters point to a field of the pipeline's PARAMETERS, which has one.
         type: the JSON type, or let kedro_parameters point to a field of the pipeline's PARAMETERS, which has one.
         choices: id: {label}, to choose from.
@@ -146,7 +173,35 @@ class ParamSpec(_Model):
 
 
 class Block(_Model):
-    """One DAG: its pipeline's block, joined with `default`."""
+    """One DAG: its pipeline's block, joined with `default`.
+
+    Attributes:
+        description: one sentence, for Airflow's list and the MLflow experiment.
+        doc: Markdown for the DAG's page.
+        schedule: cron expression; none: people start it.
+        owner: shown by Airflow.
+        start_date: YYYY-MM-DD, first day that a scheduled run may be about.
+        timezone: of schedule and start, such as America/Sao_Paulo.
+        catchup: whether intervals that were missed are run.
+        max_active_runs: DAG runs at once; with 2 a person's need not wait for the schedule's.
+        max_age_months: a scheduled run whose newest input is older than its month by more fails at once; none: never.
+            Only of a pipeline that has a part `cutoff`.
+        retries: further tries of a task that failed for a reason that another try may mend.
+        retry_delay_seconds: between two tries.
+        timeout_minutes: of one try of a task.
+        deadline_hours: an alert is sent where a run is not done so long after it was queued; none: never.
+        tags: of Airflow's list of DAGs.
+        group_by: one task per `node`, per top-level `namespace` (nodes without one are tasks of their own), or, by
+            `memory`, per group of nodes that hand each other datasets which no catalog entry stores.
+        params: the form with which the DAG is triggered, field by field.
+        kedro_parameters: from a field of the form to the Kedro parameter that it sets.
+        make: from a variable of make to the field that it sets (`make retrain CUTOFF=2024-01-01`).
+        mapped: from a namespace to what it is mapped over: one task per so many keys.
+        tagged: from a Kedro tag to settings of the tasks whose nodes have it; of two the later one wins.
+        promotion: for a pipeline that ends with register, decide and promote.
+        warnings: from a task to the dataset among its outputs that lists warnings, one sentence each; they are alerts.
+        tasks: from a task to settings that win over those of its tags.
+    """
 
     description: str
     doc: str
