@@ -47,6 +47,29 @@ def test_bytes_that_are_no_utf8_do_not_stop_the_reading(tmp_path: Path) -> None:
     assert lines(StreamDataset(str(tmp_path / "stream.csv")).load())[1][1] == "\N{REPLACEMENT CHARACTER}" * 2
 
 
+TEXT = "first é\nsecond\n\nlast"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.encode("utf-16"),
+        b"\xfe\xff" + TEXT.encode("utf-16-be"),
+        gzip.compress(TEXT.encode()),
+        gzip.compress(TEXT.encode("utf-16")),
+    ],
+    ids=["UTF-8 with its mark", "UTF-16", "UTF-16, other order", "gzip", "gzip of UTF-16"],
+)
+@pytest.mark.parametrize("size", [3, 1000])
+def test_a_file_tells_how_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, size: int
+) -> None:
+    monkeypatch.setattr(stream_datasets, "BLOCK", size)
+    (tmp_path / "stream.csv").write_bytes(content)
+    assert [line for _, line in lines(StreamDataset(str(tmp_path / "stream.csv")).load())] == TEXT.split("\n")
+
+
 def test_a_folder_is_read_in_the_order_of_names_compressed_or_not(tmp_path: Path) -> None:
     (tmp_path / "2024-02.csv").write_text("second\n")
     (tmp_path / "2024-01.csv.gz").write_bytes(gzip.compress(b"first\n"))

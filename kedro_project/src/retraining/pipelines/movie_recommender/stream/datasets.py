@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import io
 import itertools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +30,9 @@ from tracked_kedro.kedro_side.sources.opening import Source, shown, source
 _PIPELINE = __name__.split(".")[2]
 #: Bytes of a batch: about 120,000 lines, some 150 MB while they are parsed.
 BLOCK = 8 * 2**20
+_GZIP = b"\x1f\x8b"
+# What a text may begin with, and how the rest is to be read; None: as it is.
+_MARKS = {codecs.BOM_UTF8: None, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 class StreamFile(NamedTuple):
@@ -63,9 +69,8 @@ class LineStream:
 
 
 def _batches(file: StreamFile, numbers: Iterator[int]) -> Iterator[pl.DataFrame]:
-    packed = compr[infer_compression(file.name)]
-    with file.source.open() as stored, packed(stored, mode="rb") if packed else stored as opened:
-        for block in _unpacked(_whole_lines(opened), file.name):
+    with file.source.open() as stored:
+        for block in _decoded(stored, file.name):
             lines = block.decode("utf-8", "replace").split("\n")
             if not lines[-1]:
                 lines.pop()
@@ -73,12 +78,31 @@ def _batches(file: StreamFile, numbers: Iterator[int]) -> Iterator[pl.DataFrame]
             yield pl.DataFrame([numbered, pl.Series("line", lines, pl.String)])
 
 
-def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _decoded(stored: BinaryIO, name: str) -> Iterator[bytes]:
     try:
-        yield from blocks
+        with ExitStack() as opened:
+            yield from _whole_lines(_in_utf8(stored, name, opened))
     except (gzip.BadGzipFile, EOFError, zlib.error):
         # What the library says of it may quote the file.
         raise BadStreamError(f"{name}: it cannot be unpacked, or not to its end; fetch it again") from None
+
+
+def _in_utf8(stored: BinaryIO, name: str, opened: ExitStack) -> Any:
+    """The file in UTF-8 without its mark; what gzip has compressed is unpacked, whatever it is called."""
+    whole: Any = stored
+    text = opened.enter_context(io.BufferedReader(whole))
+    begins_as_gzip = text.peek(2).startswith(_GZIP)
+    packed = gzip.open if begins_as_gzip else compr[infer_compression(name)]
+    if packed:
+        unpacked = opened.enter_context(packed(text, mode="rb"))
+        text = opened.enter_context(io.BufferedReader(unpacked))
+    begin = text.peek(3)
+    for mark, encoding in _MARKS.items():
+        if begin.startswith(mark):
+            text.read(len(mark))
+            # UTF-16 is what PowerShell makes of what a consumer prints.
+            return codecs.EncodedFile(text, "utf-8", encoding, "replace") if encoding else text
+    return text
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
