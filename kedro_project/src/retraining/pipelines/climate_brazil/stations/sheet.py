@@ -29,6 +29,12 @@ _WIDE = (YEAR, *MONTHS)
 _LAYOUTS = (_WIDE, (DATE, VALUE), (YEAR, MONTH, VALUE), (MONTH, VALUE))
 _EXPECTED = f"Expected {','.join(_WIDE)}, or date,value, or series,date,value"
 _NOT_UTF_8 = "the file is not UTF-8 (Latin-1?); save it as UTF-8"
+# What a file begins with that is no text, whatever it is called.
+_NO_TEXT = {
+    b"\x1f\x8b": "compressed by gzip; unpack it",
+    b"PK\x03\x04": "a workbook (.xlsx) or a zip archive; save the table as CSV",
+    b"\xd0\xcf\x11\xe0": "a workbook (.xls); save the table as CSV",
+}
 
 
 class Row(NamedTuple):
@@ -67,7 +73,7 @@ def read_sheet(content: bytes, file: str) -> Sheet:
     """
     if not content.strip():
         raise UnreadableFileError(f"{file}: the file is empty; fetch it again (make data) or remove it")
-    text = _decoded(content)
+    text = _decoded(content, file)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     above, delimiter, header, columns = _header(lines, file)
     names = {position: name for name, position in columns.items()}
@@ -93,8 +99,13 @@ def read_sheet(content: bytes, file: str) -> Sheet:
     return Sheet(columns, rows)
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(content: bytes, file: str) -> str:
     """One bad byte is a replacement character, so that its place can be named."""
+    for begin, what in _NO_TEXT.items():
+        if content.startswith(begin):
+            raise UnreadableFileError(f"{file}: the file is {what}")
+    if 0 in content[:2]:
+        raise UnreadableFileError(f"{file}: the file looks like UTF-16 without its mark; save it as UTF-8")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
     return content.decode("utf-8-sig", errors="replace")
