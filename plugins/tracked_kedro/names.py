@@ -54,6 +54,8 @@ CUTOFF = "cutoff"
 
 # Tag of a child run: its key; `series` since the first release, and so in all stores.
 KEY_TAG = "series"
+# Metric of the parent run: how many of its child runs are finished.
+DONE_METRIC = "series_done"
 
 # Tag of a model version: the parent run that registered it. Of that run: the version, as `<model>/<number>`.
 PARENT_RUN_TAG = "parent_run_id"

@@ -71,8 +71,10 @@ def test_paths_exist(page: Path):
     for path in CODE.findall(page.read_text()):
         if re.search(r"[<>*{}$ …]", path) or not path.startswith((*tops, *BESIDE_A_PROJECT)) or is_gone(path):
             continue
-        base = PROJECT if path.startswith(BESIDE_A_PROJECT) else ROOT
-        assert (base / path).exists(), path
+        file, _, test = path.partition("::")
+        found = (PROJECT if path.startswith(BESIDE_A_PROJECT) else ROOT) / file
+        assert found.exists(), path
+        assert not test or f"def {test}(" in found.read_text(), path
 
 
 @pytest.mark.parametrize("page", PRESENT, ids=shown)

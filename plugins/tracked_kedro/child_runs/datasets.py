@@ -19,11 +19,11 @@ from tracked_kedro.child_runs.children import FAILURE_TAG, FINGERPRINT_TAG, Chil
 from tracked_kedro.child_runs.index import ChildIndex
 from tracked_kedro.child_runs.record import ChildRecord
 from tracked_kedro.kedro_side.redaction import without_secrets
+from tracked_kedro.names import DONE_METRIC
 from tracked_kedro.serving.shared_code import take_code
 
 log = logging.getLogger(__name__)
 
-DONE_METRIC = "series_done"
 # MLflow refuses longer values.
 _PARAM_LENGTH = 6000
 _TAG_LENGTH = 4000

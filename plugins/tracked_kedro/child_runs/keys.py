@@ -14,8 +14,8 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.child_runs.children import ChildRuns
-from tracked_kedro.child_runs.datasets import DONE_METRIC
 from tracked_kedro.child_runs.index import ChildIndex
+from tracked_kedro.names import DONE_METRIC
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from tracked_kedro.names import (
     DAG_ID_TAG,
     DAG_RUN_ID_TAG,
     DAG_RUN_URL_TAG,
+    DONE_METRIC,
     END_REASON_TAG,
     ERROR_TAGS,
     FAILED_TASKS_TAG,
@@ -118,6 +119,7 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = (), not_promoted: st
     client = MlflowClient()
     run = _existing(run_id)
     _end_children(client, run, "FAILED")
+    _count_children(client, run)
     _link_to_airflow(client, run)
     if not_promoted:
         client.set_tag(run_id, PROMOTION_TAG, f"not promoted: {not_promoted}")
@@ -168,6 +170,25 @@ def _end_children(client, parent, status: str) -> None:
                 continue
             log.warning("Child run %s was left open and is now %s", child.info.run_id, status)
             client.set_terminated(child.info.run_id, status)
+
+
+def _count_children(client, parent) -> None:
+    """Say how many child runs are finished, where somebody has deleted or changed some since they were counted."""
+    counted = parent.data.metrics.get(DONE_METRIC)
+    if counted is None:
+        return
+    found = len(_finished_keys(client, parent))
+    if found == counted:
+        return
+    log.warning(
+        "%d child runs are finished and %d were made: somebody has deleted or changed some; clear the mapped task to "
+        "have them made again",
+        found,
+        counted,
+    )
+    # MLflow shows the value of the highest step.
+    last = max(point.step for point in client.get_metric_history(parent.info.run_id, DONE_METRIC))
+    client.log_metric(parent.info.run_id, DONE_METRIC, found, step=last)
 
 
 def _finished_keys(client, parent) -> set[str]:

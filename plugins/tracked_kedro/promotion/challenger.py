@@ -71,18 +71,22 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
                 "from; have the operator list their place in MODEL_LOCATIONS"
             )
         signature: dict[str, str] = {}
-        if not any(version.source == source for version in registry.of_run(run.info.run_id)):
+        known = [int(version.version) for version in registry.of_run(run.info.run_id) if version.source == source]
+        # Of a task that is done again: what somebody has done to the version since is mended.
+        if not known or not all(registry.is_whole(number) for number in known):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name) / "model"
                 write_model(package, data.files, folder)
                 (folder / EVIDENCE_FILE).write_text(evidence)
                 signature = signed(self._model, folder)
                 get_artifact_repository(source).log_artifacts(str(folder))
+            for number in known:
+                log.warning("%s version %d was changed or lost files; it is made again", self._model, number)
         about = {"cutoff": data.evidence.cutoff, "data_digest": data.evidence.data_digest}
-        known = {key: str(value) for key, value in about.items() if value is not None}
+        dated = {key: str(value) for key, value in about.items() if value is not None}
         from_run = {key: run.data.tags[key] for key in _RUN_TAGS if key in run.data.tags}
         number = registry.register(
-            source, run.info.run_id, digest, {**git_tags(), **from_run, **known, **data.evidence.tags, **signature}
+            source, run.info.run_id, digest, {**git_tags(), **from_run, **dated, **data.evidence.tags, **signature}
         )
         mlflow.set_tags({MODEL_VERSION_TAG: f"{registry.model}/{number}"})
         return number

@@ -24,19 +24,36 @@ PROMOTION_TAG = "promotion"
 
 
 class MlflowChampionDataset(AbstractDataset[None, Version | None]):
-    """The version that is served now; None where there is none, its files are gone, or tracking is off."""
+    """The version that is served now; None where there is none, its files are gone, or tracking is off.
+
+    Where there was one, a warning says that the run is judged as a first one.
+    """
 
     def __init__(self, model: str) -> None:
         self._model = model
         self._logging_activated = True
 
     def load(self) -> Version | None:
-        """Read what is known of the champion: three requests, and one for each file asked for later."""
+        """Read what is known of the champion: three requests, and one for each file asked for later.
+
+        Raises:
+            DatasetError: it is not this deployment's own.
+        """
         if not self._logging_activated or mlflow.active_run() is None:
             return None
         registry = Registry(self._model)
         number = registry.aliases().get(CHAMPION)
-        return None if number is None else _there(registry, number)
+        if number is None:
+            if moves := registry.history():
+                last = moves[-1].version
+                log.warning("%s has no champion any more (version %d was): judged as a first one", self._model, last)
+            return None
+        try:
+            return _there(registry, number)
+        except UntrustedVersionError as error:
+            raise DatasetError(
+                f"{error}; or put another version in its place: make rollback TO=<version> (make models lists them)"
+            ) from error
 
     def save(self, data: None) -> None:
         """The champion is read; `promote` moves it."""
@@ -145,7 +162,13 @@ class MlflowPromotionDataset(AbstractDataset[dict[str, Any], None]):
             return
         if data["promote"]:
             by = data["by"] or getpass.getuser()
-            Registry(data["model"]).promote(data["version"], data["champion"], by, data["why"])
+            registry = Registry(data["model"])
+            try:
+                registry.promote(data["version"], data["champion"], by, data["why"])
+            except RegistryError as error:
+                if registry.is_whole(data["version"]):
+                    raise
+                raise DatasetError(f"{error}; clear the task register, which makes it again") from error
         mlflow.set_tag(PROMOTION_TAG, f"{'promoted' if data['promote'] else 'not promoted'}: {data['why']}")
 
     def load(self) -> None:

@@ -31,6 +31,7 @@ from tracked_kedro.promotion.moves import (
 from tracked_kedro.promotion.rules import REFERENCE
 from tracked_kedro.serving.signing import (
     FILES_TAG,
+    SIGNATURE_TAG,
     GoneVersionError,
     SigningKeyError,
     TrustedFiles,
@@ -106,16 +107,20 @@ class Registry:
     def register(self, source: str, run_id: str, digest: str, tags: Mapping[str, str]) -> int:
         """Make a version of files that are complete, and let `challenger` name it.
 
-        The same files of the same run are registered once, however often this is called.
+        The same files of the same run are registered once, however often this is called; where somebody has changed the
+        version's signature, or files had to be made again, it gets the one that is given.
 
         Args:
             source: address of the model's folder.
             run_id: the parent run that made it.
             digest: hash of the files.
-            tags: of the version; its signature is among them (see `serving.signing`).
+            tags: of the version; its signature is among them (see `serving.signing`), where its files are new.
         """
-        number = self._only(run_id, digest)
-        if number is None:
+        number = self._only(run_id, source)
+        if number is not None:
+            for key in {FILES_TAG, SIGNATURE_TAG} & tags.keys():
+                self.client.set_model_version_tag(self.model, str(number), key, tags[key])
+        else:
             try:
                 self.client.create_registered_model(self.model)
             except MlflowException as error:
@@ -124,14 +129,14 @@ class Registry:
             own = {RUN_TAG: run_id, DIGEST_TAG: digest, **tags}
             own = {key: value if key == FILES_TAG else value[:TAG_LENGTH] for key, value in own.items()}
             create = partial(self.client.create_model_version, self.model, source, run_id, tags=own)
-            number = created_once(lambda: int(create().version), partial(self._only, run_id, digest))
+            number = created_once(lambda: int(create().version), partial(self._only, run_id, source))
             log.info("Registered %s version %d", self.model, number)
         self.client.set_registered_model_alias(self.model, CHALLENGER, str(number))
         return number
 
-    def _only(self, run_id: str, digest: str) -> int | None:
+    def _only(self, run_id: str, source: str) -> int | None:
         """The version of these files of this run; of twins the first, or those that ever were champion, stay."""
-        same = [int(version.version) for version in self.of_run(run_id) if version.tags.get(DIGEST_TAG) == digest]
+        same = [int(version.version) for version in self.of_run(run_id) if version.source == source]
         if len(same) > 1:
             kept = set(self.champions()) & set(same) or {min(same)}
             for twin in set(same) - kept:
@@ -205,6 +210,14 @@ class Registry:
         except UntrustedVersionError:
             return False
         return False
+
+    def is_whole(self, number: int) -> bool:
+        """Whether a version is there and this deployment's own, with all of its files."""
+        try:
+            self._check(self.version(number))
+        except RegistryError:
+            return False
+        return True
 
     def _check(self, version: ModelVersion) -> None:
         try:

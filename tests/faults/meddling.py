@@ -1,0 +1,149 @@
+"""What a person can do to each thing that MLflow keeps of a month: deleted, collected as garbage, restored, edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+
+from tests.faults.months import DISTRICTS, MODEL, Month, World
+from tracked_kedro import names
+from tracked_kedro.promotion.registry import CHAMPION
+from tracked_kedro.serving.signing import SIGNATURE_TAG
+
+Meddle = Callable[[World, Month], None]
+
+
+def _run(world: World, month: Month, how: str) -> None:
+    _change_run(world, month.run_id, how)
+
+
+def _child(world: World, month: Month, how: str) -> None:
+    _change_run(world, _north(world, month).info.run_id, how)
+
+
+def _change_run(world: World, run_id: str, how: str) -> None:
+    if how == "edited":
+        world.client.update_run(run_id, status="FAILED", name="by hand")
+        world.client.log_metric(run_id, "mean_rent", 1.0, step=9)
+        return
+    world.client.delete_run(run_id)
+    if how == "restored":
+        world.client.restore_run(run_id)
+    if how == "gc":
+        world.collect_garbage()
+
+
+def _north(world: World, month: Month) -> Run:
+    (found,) = [run for run in world.children(month.run_id) if run.data.tags.get(names.KEY_TAG) == DISTRICTS[0]]
+    return found
+
+
+def _version_of(world: World, month: Month) -> ModelVersion:
+    return world.registry.of_run(month.run_id)[0]
+
+
+def _version(world: World, month: Month, how: str) -> None:
+    version = _version_of(world, month)
+    if how == "gc":
+        _run(world, month, how)
+    elif how == "edited":
+        world.client.set_model_version_tag(MODEL, version.version, SIGNATURE_TAG, "0" * 64)
+    else:
+        world.client.delete_model_version(MODEL, version.version)
+    if how == "restored":
+        world.client.create_model_version(MODEL, version.source, version.run_id, tags=version.tags)
+
+
+def _alias(world: World, month: Month, how: str) -> None:
+    if how == "edited":
+        world.client.set_registered_model_alias(MODEL, CHAMPION, "1")
+        return
+    before = world.registry.aliases()[CHAMPION]
+    world.client.delete_registered_model_alias(MODEL, CHAMPION)
+    if how == "restored":
+        world.client.set_registered_model_alias(MODEL, CHAMPION, str(before))
+
+
+def _model(world: World, month: Month, how: str) -> None:
+    if how == "edited":
+        world.client.rename_registered_model(MODEL, "rents-by-hand")
+        return
+    world.client.delete_registered_model(MODEL)
+    if how == "restored":
+        world.client.create_registered_model(MODEL)
+
+
+def _experiment(world: World, month: Month, how: str) -> None:
+    number = world.client.get_run(month.run_id).info.experiment_id
+    if how == "edited":
+        world.client.rename_experiment(number, "by hand")
+        return
+    world.client.delete_experiment(number)
+    if how == "restored":
+        world.client.restore_experiment(number)
+    if how == "gc":
+        world.collect_garbage()
+
+
+def _file(world: World, month: Month, how: str) -> None:
+    source = _version_of(world, month).source
+    path = world.stored(source) / "evidence.json"
+    content = path.read_bytes()
+    path.unlink()
+    if how == "restored":
+        path.write_bytes(content)
+    if how == "edited":
+        path.write_bytes(content.replace(b'"mean_rent":', b'"mean_rent": 1'))
+
+
+def _run_tag(world: World, month: Month, how: str) -> None:
+    _change_tag(world, month.run_id, names.DAG_RUN_ID_TAG, how)
+
+
+def _child_tag(world: World, month: Month, how: str) -> None:
+    _change_tag(world, _north(world, month).info.run_id, names.KEY_TAG, how)
+
+
+def _change_tag(world: World, run_id: str, tag: str, how: str) -> None:
+    before = world.client.get_run(run_id).data.tags[tag]
+    if how == "edited":
+        world.client.set_tag(run_id, tag, "by hand")
+        return
+    world.client.delete_tag(run_id, tag)
+    if how == "restored":
+        world.client.set_tag(run_id, tag, before)
+
+
+def _history(world: World, month: Month, how: str) -> None:
+    known = world.registry.known()
+    assert known is not None
+    for tag, text in known.tags.items():
+        if how == "edited":
+            world.client.set_registered_model_tag(MODEL, tag, "by hand")
+            continue
+        world.client.delete_registered_model_tag(MODEL, tag)
+        if how == "restored":
+            world.client.set_registered_model_tag(MODEL, tag, text)
+
+
+#: By thing, what is done to it.
+THINGS = {
+    "run": _run,
+    "child run": _child,
+    "model version": _version,
+    "alias": _alias,
+    "registered model": _model,
+    "experiment": _experiment,
+    "artifact file": _file,
+    "tag of the run": _run_tag,
+    "tag of a child run": _child_tag,
+    "tags of the registered model": _history,
+}
+DEEDS = ("deleted", "gc", "restored", "edited")
+TIMES = ("before", "during", "after")
+#: MLflow's garbage collection knows runs and experiments, and takes their files along.
+NO_GARBAGE = {name for name in THINGS if name.startswith("tag")} | {"alias", "registered model", "artifact file"}
+#: What is written by the first tasks is meddled with when the series are done, all else when a version is judged.
+EARLY = {"run", "child run", "experiment", "tag of the run", "tag of a child run"}
