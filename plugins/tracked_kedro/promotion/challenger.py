@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import fsspec
 import mlflow
 from kedro.framework import project
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from mlflow.entities import Run
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from tracked_kedro.kedro_side.run_facts import git_tags
-from tracked_kedro.names import MODEL_VERSION_TAG
 from tracked_kedro.promotion.evidence import EVIDENCE_FILE, Candidate
-from tracked_kedro.promotion.registry import Registry
+from tracked_kedro.promotion.versions import evidence_text, make_version
 from tracked_kedro.serving.packaging import model_digest, write_model
-from tracked_kedro.serving.signing import is_ours, signed
 
 log = logging.getLogger(__name__)
-
-# Tags of the parent run that its version repeats, so that each can be found from the other.
-_RUN_TAGS = ("airflow.dag_id", "airflow.dag_run_id", "simulated")
 
 
 class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
@@ -45,7 +38,7 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
         """Upload the model's files to the run, then make the version; nothing of an incomplete run or without one.
 
         Raises:
-            DatasetError: the run keeps its artifacts where no version is loaded from.
+            RegistryError: the run keeps its artifacts where no version is loaded from.
         """
         run = mlflow.active_run() if self._logging_activated else None
         reason = "tracking is off" if run is None else data.evidence.incomplete
@@ -60,36 +53,10 @@ class MlflowChallengerDataset(AbstractDataset[Candidate, dict[str, Any]]):
             json.dump(registered, file)
 
     def _register(self, run: Run, data: Candidate) -> int:
-        evidence = data.evidence.model_dump_json(indent=1)
         package = f"{project.PACKAGE_NAME}.pipelines.{self._pipeline}"
-        digest = model_digest(package, {**data.files, EVIDENCE_FILE: evidence.encode()})
-        registry = Registry(self._model)
-        source = f"{run.info.artifact_uri}/model/{digest}"
-        if not is_ours(source):
-            raise DatasetError(
-                f"{self._model}: this run keeps its artifacts outside this deployment's, where no version is loaded "
-                "from; have the operator list their place in MODEL_LOCATIONS"
-            )
-        signature: dict[str, str] = {}
-        known = [int(version.version) for version in registry.of_run(run.info.run_id) if version.source == source]
-        # Of a task that is done again: what somebody has done to the version since is mended.
-        if not known or not all(registry.is_whole(number) for number in known):
-            with tempfile.TemporaryDirectory() as name:
-                folder = Path(name) / "model"
-                write_model(package, data.files, folder)
-                (folder / EVIDENCE_FILE).write_text(evidence)
-                signature = signed(self._model, folder)
-                get_artifact_repository(source).log_artifacts(str(folder))
-            for number in known:
-                log.warning("%s version %d was changed or lost files; it is made again", self._model, number)
-        about = {"cutoff": data.evidence.cutoff, "data_digest": data.evidence.data_digest}
-        dated = {key: str(value) for key, value in about.items() if value is not None}
-        from_run = {key: run.data.tags[key] for key in _RUN_TAGS if key in run.data.tags}
-        number = registry.register(
-            source, run.info.run_id, digest, {**git_tags(), **from_run, **dated, **data.evidence.tags, **signature}
-        )
-        mlflow.set_tags({MODEL_VERSION_TAG: f"{registry.model}/{number}"})
-        return number
+        digest = model_digest(package, {**data.files, EVIDENCE_FILE: evidence_text(data.evidence).encode()})
+        write = partial(write_model, package, data.files)
+        return make_version(self._model, run, digest, write, data.evidence, git_tags())
 
     def load(self) -> dict[str, Any]:
         """What was registered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tracked_kedro.kedro_side.parameters import Parameters
 
@@ -15,6 +15,24 @@ REFERENCE = r"^[\w.-]+(/[1-9]\d*|@[\w.-]+)?$"
 CHAMPION = "champion"
 
 
+class Tolerance(Parameters):
+    """By how much a score may be worse than its reference: one of the two.
+
+    Attributes:
+        relative: a share of the reference.
+        absolute: an amount, in the score's own unit; what a score needs that may be about zero, as r² may.
+    """
+
+    relative: Annotated[float, Field(ge=0, lt=1)] | None = None
+    absolute: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Tolerance:
+        if (self.relative is None) == (self.absolute is None):
+            raise ValueError("write one of relative (a share of the reference) and absolute (an amount)")
+        return self
+
+
 class Rule(Parameters):
     """One condition of promotion.
 
@@ -22,14 +40,14 @@ class Rule(Parameters):
         metric: name of the challenger's score.
         direction: which side is better.
         reference: a number, the name of another score of the challenger (a naive model's), or "champion".
-        tolerance: share of the reference by which the score may be worse.
+        tolerance: by how much the score may be worse: a share of the reference, or a `Tolerance`.
         min_shared: where the reference is "champion": cases that both must have forecast for the rule to apply.
     """
 
     metric: str
     direction: Literal["lower", "higher"]
     reference: float | str
-    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    tolerance: Annotated[float, Field(ge=0, lt=1)] | Tolerance = 0.0
     min_shared: Annotated[int, Field(strict=True, ge=0)] = 0
 
     @field_validator("reference", mode="before")
@@ -39,15 +57,25 @@ class Rule(Parameters):
 
     def bound(self, reference: float) -> float:
         """The worst score that passes."""
-        slack = self.tolerance * abs(reference)
+        slack = self._relative * abs(reference) + self._absolute
         return reference + slack if self.direction == "lower" else reference - slack
 
     def text(self) -> str:
         """The rule in words."""
         side = "at most" if self.direction == "lower" else "at least"
-        slack = f" {'+' if self.direction == 'lower' else '-'} {100 * self.tolerance:g} %" if self.tolerance else ""
+        sign = "+" if self.direction == "lower" else "-"
+        slack = f" {sign} {100 * self._relative:g} %" if self._relative else ""
+        slack += f" {sign} {self._absolute:g}" if self._absolute else ""
         reference = f"{self.reference:g}" if isinstance(self.reference, float) else self.reference
         return f"{self.metric} {side} {reference}{slack}"
+
+    @property
+    def _relative(self) -> float:
+        return (self.tolerance.relative or 0.0) if isinstance(self.tolerance, Tolerance) else self.tolerance
+
+    @property
+    def _absolute(self) -> float:
+        return (self.tolerance.absolute or 0.0) if isinstance(self.tolerance, Tolerance) else 0.0
 
 
 class Promotion(Parameters):
