@@ -8,20 +8,17 @@ from typing import Any, cast
 
 from airflow.sdk import BaseOperator, conf, get_current_context, task
 
-from tracked_kedro import compatibility, names
-from tracked_kedro.dag.abandoned import end_abandoned
+from tracked_kedro import names
 from tracked_kedro.dag.alerts import alerts, deadline
-from tracked_kedro.dag.cutoffs import cutoff, settle
+from tracked_kedro.dag.cutoffs import settle
 from tracked_kedro.dag.executors import executor, pod_override
+from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
 from tracked_kedro.dag.retries import RETRY_POLICY
-from tracked_kedro.dag.run_tags import airflow_identity, tags_of
 from tracked_kedro.dag.task_session import guarded, in_parent, kedro_parameters, parent_of, run_key_of, session_of
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.kedro_side.sessions import Session
-from tracked_kedro.month import month_before
 from tracked_kedro.parent_run import runs
-from tracked_kedro.parent_run.environment import variable
 
 __all__ = [
     "PLAIN",
@@ -46,36 +43,12 @@ def open_run(
     *, pipeline: str, parameters: dict[str, str], max_age_months: int | None = None, **context: Any
 ) -> str | None:
     """Open the parent MLflow run of this DAG run; its id is this task's XCom value (None: tracking is off)."""
-    guarded(lambda: _refuse_unknown_parameters(context))
+    guarded(lambda: refuse_unknown_parameters(context))
     context["ti"].xcom_push(key=names.RUN_KEY, value=run_key_of(context))
     if names.CUTOFF in parameters:
         guarded(lambda: settle(pipeline, kedro_parameters(parameters, context), max_age_months, context))
     session = session_of(pipeline, parameters, context)
-
-    def opened() -> str | None:
-        kedro = session.load_context()
-        if not kedro.params.get(names.USE_MLFLOW, True):
-            log.info("use_mlflow is false: nothing will be tracked")
-            return None
-        if pipeline in (kedro.mlflow.tracking.disable_tracking.pipelines or []):
-            log.info("mlflow.yml disables tracking of %s: nothing will be tracked", pipeline)
-            return None
-        experiment = compatibility.experiment_of(kedro.mlflow)
-        airflow = airflow_identity()
-        end_abandoned(experiment.experiment_id, airflow, context)
-        dag_run = context["dag_run"]
-        name = f"{pipeline} {month_before(cutoff(context))}"
-        return runs.open_parent(
-            experiment.experiment_id, dag_run.dag_id, dag_run.run_id, name, tags_of(pipeline, airflow, context)
-        )
-
-    # It is the first call to the tracking server, and the task's own retries have the patience.
-    with variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"):
-        run_id = guarded(lambda: runs.in_parent(None, opened))
-    if run_id is None:
-        context["ti"].xcom_push(key=names.UNTRACKED, value=True)
-    log.info("parent_run_id=%s", run_id)
-    return run_id
+    return opened_parent(session, pipeline, context)
 
 
 class RunNodes(BaseOperator):
@@ -178,10 +151,3 @@ def close_run(**context: Any) -> None:
     log.info("parent_run_id=%s closed, failed tasks: %s", run_id, ", ".join(failed) or "none")
     if failed:
         raise PermanentError(f"Tasks failed: {', '.join(failed)}; see their logs")
-
-
-def _refuse_unknown_parameters(context: Any) -> None:
-    known = set(context["dag"].params)
-    unknown = sorted(set(context["dag_run"].conf or {}) - known)
-    if unknown:
-        raise PermanentError(f"Unknown parameters {unknown}; this DAG takes {sorted(known)}")
