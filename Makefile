@@ -156,6 +156,19 @@ prune: ## Count old runs, versions, objects, rows and logs (KEEP=12 runs stay); 
 dags: $(PREPARED) ## Render dags/ from the Kedro pipelines and conf/base/airflow.yml
 	@python -m tracked_kedro render-dags --target "$(CURDIR)/dags"
 
+.PHONY: add-project
+add-project: $(PREPARED) ## Host a Kedro project as it is (FROM=<folder, git address or wheel> NAME=)
+	@python -W ignore -m tracked_kedro add-project --from "$(FROM)" --name "$(NAME)"
+
+.PHONY: remove-project
+remove-project: $(PREPARED) ## Remove a hosted project: its block, environment and DAG (NAME=)
+	@python -W ignore -m tracked_kedro remove-project "$(NAME)"
+	@$(MAKE) dags
+
+.PHONY: environments
+environments: $(PREPARED) ## Build the environments of hosted projects that want their own (NAME=: that one anew)
+	@$(PRIVATE) python -W ignore -m tracked_kedro environments --name "$(NAME)"
+
 .PHONY: new-pipeline
 new-pipeline: $(INSTALLED) ## Scaffold a pipeline, its configuration and a first test (NAME=rents)
 	@python -m tracked_kedro new-pipeline "$(NAME)"

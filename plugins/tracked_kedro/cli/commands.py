@@ -151,6 +151,37 @@ def render_dags(target: Path) -> None:
         click.echo(f"made {path}")
 
 
+@commands.command()
+@click.option("--name", default="", help="Block of one project, whose environment is built anew.")
+@click.option("--check", is_flag=True, help="Build nothing; exit code 1 where something is missing.")
+def environments(name: str, check: bool) -> None:
+    """Build the environments of hosted projects that want their own."""
+    from tracked_kedro.cli.environments import environments as run
+
+    raise SystemExit(0 if run(project_path(), name, check) else 1)
+
+
+@commands.command("add-project")
+@click.option("--from", "source", default="", help="Folder, address of a git repository, or wheel.")
+@click.option("--name", default="", help="Name of the DAG; the package's without it.")
+def add_project(source: str, name: str) -> None:
+    """Host a Kedro project as it is: check it, and write its block."""
+    from tracked_kedro.cli.projects import add_project as add
+
+    add(project_path(), source, name)
+
+
+@commands.command("remove-project")
+@click.argument("name", default="")
+def remove_project(name: str) -> None:
+    """Remove a hosted project's block and environment."""
+    from tracked_kedro.cli.projects import remove_project as remove
+
+    for path in remove(project_path(), name):
+        click.echo(f"removed {path}")
+    click.echo("Its runs and registered models stay on the tracking server. `make dags` takes its DAG away.")
+
+
 @commands.command("new-pipeline")
 @click.argument("name", default="")
 def new_pipeline(name: str) -> None:

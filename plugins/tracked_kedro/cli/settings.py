@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from tracked_kedro.cli.given import Given, read, sources
+from tracked_kedro.hosting.project import is_hosted
 from tracked_kedro.rendering.completion import dag_blocks
 
 
@@ -62,6 +63,8 @@ def settled(project: Path, dag: str, checked: Checked) -> dict[str, Any]:
     block, conf = checked.block, dict(checked.given.conf)
     # Whoever types a command on this machine may read what it names; whoever triggers a DAG may not.
     allow(value for name in sources(block) if isinstance(value := conf.get(name), str) and value)
+    if is_hosted(block):
+        return conf  # its project checks the values itself, in a process of its own
     runtime_params = {**kedro_parameters(block, conf), "use_mlflow": False, "run_key": "cutoff"}
     # What goes wrong is said once, below.
     for name in ("kedro", "kedro.runner", "retraining"):

@@ -10,18 +10,22 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from tracked_kedro.kedro_side.redaction import without_secrets
 from tracked_kedro.rendering.blocks import FILE, Block
 from tracked_kedro.rendering.completion import MERGED
 
 
-def read_blocks(airflow: Mapping[str, Any], joined: Mapping[str, Any]) -> tuple[dict[str, Block], list[str]]:
+def read_blocks(
+    airflow: Mapping[str, Any], joined: Mapping[str, Any], kind: type[Block] = Block
+) -> tuple[dict[str, Any], list[str]]:
     """The blocks that can be read, and every problem of the others, each with its key, value and what is allowed.
 
     Args:
         airflow: content of `airflow.yml`, where problems are.
         joined: the blocks as `completion` completes them.
+        kind: `Block`, or what extends it.
     """
-    blocks: dict[str, Block] = {}
+    blocks: dict[str, Any] = {}
     problems: list[str] = []
     for name in sorted(joined):
         own = airflow[name]
@@ -29,10 +33,11 @@ def read_blocks(airflow: Mapping[str, Any], joined: Mapping[str, Any]) -> tuple[
             problems.append(f"{FILE}: {name} = {own!r}: not a block of settings; write them below it as `key: value`")
             continue
         try:
-            blocks[name] = Block.model_validate(joined[name])
+            blocks[name] = kind.model_validate(joined[name])
         except ValidationError as error:
             problems += [
-                _problem(name if _defines(own, detail["loc"]) else "default", name, detail) for detail in error.errors()
+                _problem(kind, name if _defines(own, detail["loc"]) else "default", name, detail)
+                for detail in error.errors()
             ]
     return blocks, list(dict.fromkeys(problems))
 
@@ -50,8 +55,8 @@ def _defines(own: Mapping[str, Any], path: tuple[int | str, ...]) -> bool:
     return key in own
 
 
-def _problem(where: str, block: str, detail: ErrorDetails) -> str:
-    path, inner = [str(part) for part in detail["loc"]], _model_at(detail["loc"][:-1])
+def _problem(kind: type[Block], where: str, block: str, detail: ErrorDetails) -> str:
+    path, inner = [str(part) for part in detail["loc"]], _model_at(kind, detail["loc"][:-1])
     if detail["type"] == "missing":
         meaning = _meaning(inner, path[-1])
         return f"{FILE}: {'.'.join([block, *path])}: missing{meaning}"
@@ -59,7 +64,7 @@ def _problem(where: str, block: str, detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{FILE}: {key}: unknown key; allowed here: {', '.join(sorted(inner.model_fields))}"
     value = detail["input"].isoformat() if isinstance(detail["input"], date) else repr(detail["input"])
-    return f"{FILE}: {key} = {value}: {detail['msg'].removeprefix('Value error, ')}"
+    return f"{FILE}: {key} = {without_secrets(value)}: {detail['msg'].removeprefix('Value error, ')}"
 
 
 def _meaning(model: type[BaseModel], key: str) -> str:
@@ -69,9 +74,8 @@ def _meaning(model: type[BaseModel], key: str) -> str:
     return f"; name {descriptions[0]}" if descriptions else "; add it"
 
 
-def _model_at(path: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model in which the last step of an error's path stands."""
-    kind: Any = Block
+def _model_at(kind: Any, path: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model in which the last step of an error's path stands, beginning at that of a block."""
     for part in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation

@@ -64,7 +64,9 @@ def leftovers(project: Path) -> list[str]:
         name = path.parent.name
         has_code = any((pipelines / file).exists() for file in (f"{name}/__init__.py", f"{name}.py"))
         # Any folder may hold blocks; one that is named after its block is a pipeline's own.
-        if not has_code and re.search(rf"^{re.escape(name)}:", path.read_text(), flags=re.M):
+        block = re.search(rf"^{re.escape(name)}:(.*?)(?=^\S|\Z)", path.read_text(), flags=re.M | re.S)
+        # Nor has a hosted project code here.
+        if not has_code and block and not re.search(r"^\s+project:", block.group(1), flags=re.M):
             found.append(
                 f"conf/{BASE}/{name} is left over: there is no package pipelines/{name} any more; "
                 f"remove it (make delete-pipeline NAME={name})"

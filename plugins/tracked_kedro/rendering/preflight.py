@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,7 +23,7 @@ OWN_TASKS = ("open_run", "close_run")
 #: Tasks between which it puts `approve`.
 PROMOTION_TASKS = ("register", "decide", "promote")
 # Names that a generated DAG file uses itself: its tasks are variables too.
-_TAKEN = {"tasks", "Asset", "datetime", "timedelta"}
+TAKEN = {"tasks", "Asset", "datetime", "timedelta"}
 # Airflow's limit.
 _TASK_ID_LENGTH = 250
 
@@ -43,10 +43,10 @@ def problems(
         parameters: Kedro's, nested.
     """
     for name, block in blocks.items():
-        yield from _schedule(name, block)
-        yield from _parameters(name, block, parameters)
+        yield from schedule_problems(name, block)
+        yield from parameter_problems(name, block, parameters)
         if name not in pipelines:
-            yield f"{FILE}: {name}: no pipeline of this name is registered{_instead(name, pipelines)}"
+            yield f"{FILE}: {name}: no pipeline of this name is registered{instead(name, pipelines)}"
             continue
         pipeline = pipelines[name]
         if isinstance(pipeline, PipelineML):
@@ -63,12 +63,14 @@ def problems(
         yield from _borders(name, pipeline, groups, catalog)
 
 
-def _instead(name: str, known: Mapping[str, Any]) -> str:
+def instead(name: str, known: Collection[str]) -> str:
+    """What else a name could be, as the end of a sentence."""
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
-def _schedule(name: str, block: Block) -> Iterator[str]:
+def schedule_problems(name: str, block: Block) -> Iterator[str]:
+    """Of a schedule that no clock knows."""
     if block.schedule is None:
         return
     place = f"{FILE}: {name}.schedule = {block.schedule!r}"
@@ -82,7 +84,8 @@ def _schedule(name: str, block: Block) -> Iterator[str]:
         yield f"{place}: {error}; {remedy}"
 
 
-def _parameters(name: str, block: Block, parameters: Mapping[str, Any]) -> Iterator[str]:
+def parameter_problems(name: str, block: Block, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Of fields of the form: their defaults, what they set, and make's variables."""
     for key, spec in block.params.items():
         try:
             jsonschema.validate(spec.default, spec.schema_of_values())
@@ -91,7 +94,7 @@ def _parameters(name: str, block: Block, parameters: Mapping[str, Any]) -> Itera
     for key, target in block.kedro_parameters.items():
         place = f"{FILE}: {name}.kedro_parameters.{key}"
         if key not in block.params:
-            yield f"{place}: the DAG has no parameter {key}{_instead(key, block.params)}"
+            yield f"{place}: the DAG has no parameter {key}{instead(key, block.params)}"
         branch: Any = parameters
         for part in target.split("."):
             if not isinstance(branch, Mapping) or part not in branch:
@@ -102,7 +105,7 @@ def _parameters(name: str, block: Block, parameters: Mapping[str, Any]) -> Itera
         parameter = made if isinstance(made, str) else made.parameter
         if parameter not in block.params:
             place = f"{FILE}: {name}.make.{variable}"
-            yield f"{place}: the DAG has no parameter {parameter}{_instead(parameter, block.params)}"
+            yield f"{place}: the DAG has no parameter {parameter}{instead(parameter, block.params)}"
 
 
 def _mapped(
@@ -141,7 +144,7 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
         owners[task].append(f"{what} {group.name if what != 'nodes' else ', '.join(group.nodes)}")
         if group.name in block.mapped:
             owners[f"{task}_shards"].append(f"the DAG's own task that splits namespace {group.name}")
-        if not task.isidentifier() or keyword.iskeyword(task) or task in _TAKEN:
+        if not task.isidentifier() or keyword.iskeyword(task) or task in TAKEN:
             yield f"{name}: {owners[task][-1]} would be task {task!r}, which cannot be a name in Python; rename it"
         if len(task) > _TASK_ID_LENGTH:
             yield (
@@ -162,6 +165,11 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
     for tag in block.tagged.keys() - {tag for node in pipeline.nodes for tag in node.tags}:
         known = ", ".join(sorted({tag for node in pipeline.nodes for tag in node.tags})) or "none"
         yield f"{FILE}: {name}.tagged.{tag}: no node of the pipeline has this tag (they have: {known})"
+    yield from pod_problems(name, block)
+
+
+def pod_problems(name: str, block: Block) -> Iterator[str]:
+    """Of keys that a pod does not have."""
     every: dict[str, TaskSettings] = {f"tasks.{key}": value for key, value in block.tasks.items()}
     every |= {f"tagged.{key}": value for key, value in block.tagged.items()}
     for key, settings in every.items():

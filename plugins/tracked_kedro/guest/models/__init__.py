@@ -1,0 +1,1 @@
+"""Files that MLflow copies into a model and runs when it loads that."""
