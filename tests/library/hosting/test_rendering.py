@@ -1,0 +1,170 @@
+"""Blocks of hosted projects: what they become, and what is said before anything runs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.dags import dag_of
+from tests.fixtures.hosted import write_stranger
+from tracked_kedro.errors import PermanentError
+from tracked_kedro.guest.project import checked
+from tracked_kedro.rendering.hosted import hosted_dags
+
+DEFAULT = {
+    "owner": "me",
+    "start_date": "2019-01-01",
+    "timezone": "UTC",
+    "catchup": False,
+    "max_active_runs": 1,
+    "max_age_months": 6,
+    "retries": 1,
+    "retry_delay_seconds": 1,
+    "timeout_minutes": 5,
+    "deadline_hours": None,
+    "tags": [],
+    "group_by": "namespace",
+    "params": {"promotion": {"type": "string", "title": "Promotion", "description": "Who decides."}},
+    "kedro_parameters": {"promotion": "{pipeline}.promotion.mode"},
+    "make": {},
+    "mapped": {},
+    "promotion": None,
+    "warnings": {},
+    "tagged": {},
+    "tasks": {},
+}
+
+FAULTY = """
+    from kedro.pipeline import Pipeline, node
+
+
+    def f(*x):
+        return 1
+
+
+    def register_pipelines():
+        return {
+            "__default__": Pipeline(
+                [
+                    node(f, ["nowhere", "params:a.b", "params:there.is"], "made", name="first"),
+                    node(f, "made", "strange", name="second"),
+                    node(f, "strange", "kept", name="third"),
+                ]
+            )
+        }
+"""
+
+ODD = """
+    from functools import partial
+
+    from kedro.pipeline import Pipeline, node, pipeline
+
+
+    def add(x, y=1):
+        "Adds."
+        return x + y
+
+
+    def register_pipelines():
+        inner = Pipeline([node(add, None or "params:one", "a", name="a"), node(add, "b", "c", name="c")])
+        circle = pipeline(inner, namespace="ns", inputs={"b"}, outputs={"a", "c"}, parameters={"params:one"})
+        circle += Pipeline([node(add, "a", "b", name="b"), node(add, "c", None, name="class")])
+        steps = [node(add, "params:one", "s0", name="Lire-les.données_2024")]
+        steps += [node(lambda x: x, "s0", "s1", name="open_run")]
+        steps += [node(partial(add, y=2), f"s{i}", f"s{i + 1}", name=f"{i}rd-step") for i in range(1, 60)]
+        return {"__default__": Pipeline(steps), "circle": circle}
+"""
+
+
+def rendered(**blocks: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    return hosted_dags({"default": DEFAULT, **blocks})
+
+
+def test_every_fault_is_named_with_its_remedy_and_at_once(tmp_path: Path):
+    catalog = (
+        "kept: {type: not_installed.TableDataset, filepath: data/kept}\nmade: {type: json.JSONDataset, filepath: m}"
+    )
+    project = write_stranger(tmp_path / "faulty", FAULTY, catalog=catalog, parameters="there: {is: 1}")
+    block = {
+        "project": str(project),
+        "group_by": "node",
+        "track": {"metrics": ["maed"]},
+        "promotion": {"rules": [{"metric": "r2", "direction": "higher", "reference": 0.5}]},
+        "tagged": {"heavy": {"pool": "big"}},
+        "tasks": {"thrid": {"retries": 0}},
+        "schedule": "every monday",
+    }
+    dags, problems = rendered(faulty=block)
+    assert dags["faulty"].text == ""
+    said = "\n".join(problems)
+    for words in (
+        "node first reads nowhere, which no node makes and no entry",
+        "node first reads params:a.b, which the project's parameters do not have; add it",
+        "dataset kept (not_installed.TableDataset):",
+        "the library is missing in this deployment's environment",
+        "faulty.track.metrics: no node of __default__ makes maed; did you mean made?",
+        "faulty.promotion: there is no model to promote",
+        "faulty.tagged.heavy: no node of the pipeline has this tag",
+        "faulty.tasks.thrid: the DAG has no such task; did you mean third?",
+        "dataset strange would be lost between tasks",
+        "faulty.schedule = 'every monday'",
+    ):
+        assert words in said, said
+    assert len(problems) == 9, said
+
+
+def test_a_block_that_cannot_be_read_is_told_without_asking_the_project():
+    _, problems = rendered(
+        remote={"project": "https://user:token@git.example/x.git"},
+        typo={"project": "../x", "pipelnie": "a"},
+        gone={"project": "no/such/folder"},
+    )
+    said = "\n".join(problems)
+    assert "token" not in said
+    assert "gone: " in said and "no Kedro project there" in said
+    assert "typo.pipelnie: unknown key; allowed here: " in said
+    assert "remote.project" in said and "make add-project" in said
+
+
+def test_odd_names_circles_and_sixty_nodes_in_memory_become_legal_tasks(tmp_path: Path, environment: dict[str, str]):
+    project = write_stranger(tmp_path / "odd", ODD, catalog='"{anything}": {type: MemoryDataset}', parameters="one: 1")
+    dags, problems = rendered(
+        sixty={"project": str(project)},
+        circle={"project": str(project), "pipeline": "circle"},
+        grouped={"project": str(project), "pipeline": "circle", "group_by": "namespace"},
+    )
+    assert [problem for problem in problems if not problem.startswith("airflow.yml: grouped")] == []
+    assert any("in a circle: " in problem and "leave group_by out" in problem for problem in problems)
+    assert any("grouped by memory" in note for note in dags["sixty"].notes)
+    for name in ("sixty", "circle"):
+        file = tmp_path / f"{name}_dag.py"
+        file.write_text(dags[name].text)
+        done = subprocess.run(
+            ["ruff", "check", "--isolated", "--select", "F", str(file)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
+        dag = dag_of(file)
+        assert len(dag.tasks) == 3
+        assert all(len(task.task_id) <= 80 for task in dag.tasks)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "no Kedro project there"),
+        ("[project]\nname = 'x'\n", r"no table \[tool.kedro\]"),
+        (
+            "[tool.kedro]\npackage_name = 'x'\nkedro_init_version = '0.19.3'\n",
+            r"one of Kedro 0\.19\.3.*kedro_init_version",
+        ),
+        ("[tool.kedro\n", "correct it"),
+    ],
+)
+def test_what_is_no_project_of_kedro_1_is_refused(tmp_path: Path, text: str | None, words: str):
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(PermanentError, match=words):
+        checked(tmp_path)

@@ -1,0 +1,1 @@
+"""Readings of sensors at two places."""
