@@ -26,6 +26,7 @@ export PATH := $(VENV)/bin:$(PATH)
 
 # What runs make under var/ is for its owner alone: files 0600, folders 0700. Each recipe that writes there begins with this.
 PRIVATE := umask 077 &&
+# What starts servers takes the shell's place (`exec`): make is its parent then, whose end it is told of.
 
 INSTALLED := $(VENV)/.installed
 # Its number goes up when there is more to prepare than before.
@@ -40,7 +41,7 @@ GIVEN = $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,
 
 .PHONY: retrain
 retrain: $(PREPARED) ## Run a DAG once, by default the flagship (DAG=, and the variables that its block names: SERIES= CUTOFF= …)
-	@$(PRIVATE) python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
+	@$(PRIVATE) exec python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
 
 .PHONY: replay
 replay: $(PREPARED) ## Retrain consecutive months one after the other, without Airflow (MONTHS=3 DAG=, and what the DAG takes)
@@ -48,7 +49,7 @@ replay: $(PREPARED) ## Retrain consecutive months one after the other, without A
 
 .PHONY: ui
 ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, Ctrl-C ends both
-	@$(PRIVATE) python -m operations ui
+	@$(PRIVATE) exec python -m operations ui
 
 .PHONY: serve
 serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=<name>/7: that version; PORT=5001)
@@ -72,7 +73,7 @@ sign-models: $(PREPARED) ## Sign a version that you vouch for, so that it is ser
 
 .PHONY: native
 native: $(INSTALLED) ## Run the production stack without Docker: Postgres, S3, MLflow, Airflow as processes, until Ctrl-C (WORKERS=2: Celery)
-	@$(PRIVATE) python -m operations native $(if $(WORKERS),--workers "$(WORKERS)")
+	@$(PRIVATE) exec python -m operations native $(if $(WORKERS),--workers "$(WORKERS)")
 
 .PHONY: reconcile
 reconcile: $(PREPARED) ## End MLflow runs that were left open by a DAG run that is over or gone
@@ -89,7 +90,7 @@ restore: ## Restore an empty, stopped stack from a backup (FILE= STACK=, FORCE=1
 
 .PHONY: backup-native restore-native backup-compose restore-compose
 backup-native restore-native: %-native: $(INSTALLED)
-	@$(PRIVATE) python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned))
+	@$(PRIVATE) exec python -m operations $* $(if $(FILE),--file "$(FILE)") $(if $(filter restore,$*),$(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned))
 
 backup-compose restore-compose: %-compose:
 	@$(PYTHON) -m operations.compose.backup $* $(if $(FILE),--file "$(FILE)") $(if $(FORCE),--force) $(if $(filter 1,$(UNSIGNED)),--unsigned)

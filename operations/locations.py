@@ -10,6 +10,8 @@ from pathlib import Path
 #: Locks under the deployment's folder, held while that command runs. `tracked_kedro.cli.locks` takes them, and has an
 #: `is_held` and a folder of its own: it cannot be imported here, before the environment is installed, nor this there.
 UI, NATIVE = "ui", "native"
+#: Where each of these notes whom it has started.
+PROCESSES = {UI: "ui-processes", NATIVE: "native/processes"}
 
 
 def var_folder() -> Path:

@@ -16,6 +16,7 @@ from operations.locations import backup_file, is_held, var_folder
 from operations.native.errors import StackError
 from operations.native.secrets import FILE as SECRETS
 from operations.native.stack import started_stores
+from tracked_kedro.cli.caller import end_with_make
 from tracked_kedro.cli.locks import NATIVE, only_one
 
 
@@ -80,5 +81,6 @@ def _place(while_it_runs: bool) -> Iterator[Place]:
             f"Runs of `make retrain` are kept under {var_folder()}: copy that folder while nothing runs"
         )
     else:
+        end_with_make()
         with only_one(NATIVE, "stop it first (Ctrl-C)"), started_stores(native) as stores:
             yield place_of_stores(stores)

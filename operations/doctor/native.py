@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from operations.doctor.checks import LOOPBACK, Finding, listens, wrong
-from operations.locations import NATIVE, is_held, var_folder
-from operations.native import secrets
+from operations.locations import NATIVE, PROCESSES, UI, is_held, var_folder
+from operations.native import children, secrets
+from operations.native.postmaster import postmaster
 
+PARENTS = "parents.json"  # of `tracked_kedro.cli.watch`, in the deployment's folder
+LATE = 300  # seconds; it looks four times a minute
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)( ;)?", re.MULTILINE)
 # What the file that a running native stack leaves for other commands says of its stores.
 _ADDRESSES = {
@@ -113,4 +118,55 @@ def native_ports() -> Iterator[Finding]:
             yield Finding("ports", f"{port} is taken; make ui and make native take the next free one")
 
 
-CHECKS = [python, embedded_stores, native_secrets, native_ports]
+def left_processes() -> Iterator[Finding]:
+    """Processes of a native stack, or of `make ui`, that was killed: those that the next start ends, and the rest."""
+    provable: set[int] = set()
+    for command, file in PROCESSES.items():
+        if is_held(command):
+            continue
+        found = children.alive(var_folder() / file)
+        provable |= {one.pid for one in found}
+        if found:
+            names = ", ".join(sorted({one.name or "its own" for one in found}))
+            yield wrong(
+                "processes",
+                f"{len(found)} of a `make {command}` that was killed still run ({names}): "
+                f"make {command} ends them first",
+            )
+    data = var_folder() / "native" / "postgres" / "data"
+    if not is_held(NATIVE) and (pid := postmaster(data)) and pid not in provable:
+        yield wrong("processes", f"Postgres, process {pid}, runs on {data} and is no stack's: kill -INT {pid}")
+
+
+def parents() -> Iterator[Finding]:
+    """Whether parent runs say what became of their DAG runs, as the process beside a scheduler here last found it."""
+    try:
+        text = (var_folder() / PARENTS).read_text()
+    except FileNotFoundError:
+        return
+    yield from parents_of(text, is_held(UI) or is_held(NATIVE))
+
+
+def parents_of(text: str, is_running: bool) -> Iterator[Finding]:
+    """The same of a deployment.
+
+    Args:
+        text: of its file.
+        is_running: whether a scheduler ought to be looking there.
+    """
+    known = json.loads(text)
+    age, number = time.time() - known["at"], known["parents_out_of_step"]
+    if number is None:
+        since = f"{time.time() - known['since']:.0f} s" if known["since"] else "its start"
+        yield wrong("parents", f"no look since {since}: {known['problem']} The next one comes by itself")
+    elif number:
+        yield wrong(
+            "parents", f"parents_out_of_step={number}, and MLflow refuses to end them: make reconcile names them"
+        )
+    elif is_running and age > LATE:
+        yield wrong("parents", f"the last look was {age:.0f} s ago: make reconcile, and see the scheduler's log")
+    else:
+        yield Finding("parents", f"parents_out_of_step=0, {age:.0f} s ago")
+
+
+CHECKS = [python, embedded_stores, native_secrets, native_ports, left_processes, parents]

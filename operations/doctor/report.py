@@ -153,6 +153,16 @@ def versions() -> Iterator[Finding]:
         )
 
 
+def parents() -> Iterator[Finding]:
+    """Whether parent runs say what became of their DAG runs, as the process beside the scheduler last found it."""
+    running = (
+        {state["Service"] for state in engine.states() if state["State"] == "running"} if _stack_can_be_asked() else ()
+    )
+    if "airflow-scheduler" in running:
+        text = engine.inside("airflow-scheduler", "cat", f"/opt/retraining/var/{doctor_native.PARENTS}")
+        yield from doctor_native.parents_of(text, True) if text else ()
+
+
 STACK: list[Callable[[], Iterator[Finding]]] = [
     container_engine,
     secret_files,
@@ -161,6 +171,7 @@ STACK: list[Callable[[], Iterator[Finding]]] = [
     ports,
     clocks,
     versions,
+    parents,
 ]
 
 

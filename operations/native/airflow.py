@@ -11,7 +11,7 @@ from pathlib import Path
 
 from operations.native import secret_settings
 from operations.native.errors import StackError
-from operations.native.health import airflow_is_ready
+from operations.native.health import airflow_is_ready, takes_tasks
 from operations.native.mlflow_server import Mlflow
 from operations.native.object_store import ObjectStore
 from operations.native.ports import HOST, free_port
@@ -28,6 +28,7 @@ SERVICES: dict[str, list[str]] = {
     "dag-processor": [],
     "triggerer": ["--skip-serve-logs"],
 }
+FIRST = "api-server"  # the others report to it, and so do tasks
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Airflow:
         return f"http://{HOST}:{self.port}"
 
     def commands(self) -> dict[str, list[str]]:
-        """The command of each service; the API server first, for the others report to it what they leave undone."""
+        """The command of each service."""
         return {name: [*_AIRFLOW, name, *options] for name, options in SERVICES.items()}
 
     def environment(self, inherited: Mapping[str, str], process: str = "scheduler") -> dict[str, str]:
@@ -135,9 +136,13 @@ class Airflow:
         answer = f"{self.secrets.airflow_admin}\n" * 2
         _call(["users", "create", "--role", "Admin", *names], environment, log, answer)
 
-    def answers(self) -> bool:
-        """Whether all its services are healthy."""
-        return airflow_is_ready(self.address)
+    def takes_tasks(self) -> bool:
+        """Whether its API server answers people and tasks."""
+        return takes_tasks(self.address)
+
+    def answers(self, since: float) -> bool:
+        """Whether all its services are healthy, and have said so since a moment (seconds since 1970)."""
+        return airflow_is_ready(self.address, since)
 
 
 _AIRFLOW = [sys.executable, "-m", "airflow"]

@@ -17,6 +17,7 @@ from operations.native.errors import StackError
 from operations.native.ports import wanted_port
 from operations.native.running import published, running_environment
 from operations.native.stack import Stack, started_stack
+from tracked_kedro.cli.caller import end_with_make
 from tracked_kedro.cli.locks import NATIVE, only_one
 
 SIGNING = "model_signing"  # the secret
@@ -38,6 +39,7 @@ def serve(workers: int = 0) -> int:
     with only_one(NATIVE, "open the addresses that it has printed"):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
+        end_with_make()
         is_new = not (folder / secrets.FILE).exists()
         is_from_before_signatures = not is_new and SIGNING not in (folder / secrets.FILE).read_text()
         click.echo(f"Starting Postgres, S3 stores, MLflow and Airflow on {folder} ...")

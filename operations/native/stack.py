@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from operations.native.airflow import DATABASE, Airflow
+from operations.locations import NATIVE, PROCESSES
+from operations.native.airflow import DATABASE, FIRST, Airflow
+from operations.native.children import Children
 from operations.native.errors import StackError
 from operations.native.mlflow_server import Mlflow
 from operations.native.object_store import ObjectStore
@@ -23,8 +25,9 @@ from operations.native.postgres import Postgres
 from operations.native.redis import Redis
 from operations.native.secrets import Secrets
 from operations.native.supervisor import Supervisor
+from operations.native.waiting import not_in_time, ready_within
 
-READY_WITHIN = 180.0  # seconds; tables are made at the first start, on two busy cores
+_PROCESSES = Path(PROCESSES[NATIVE]).name
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -65,6 +68,10 @@ class Stack:
         """What to tell of a part that ended by itself; None while all of them run."""
         return next((problem for part in self._parts if (problem := part.ended())), None)
 
+    def restart(self, name: str, number: int = signal.SIGTERM) -> None:
+        """End one server (`postgres`, `mlflow`, `scheduler`, `worker-1`, …) by a signal, and start it anew."""
+        next(part for part in self._parts if name in part).restart(name, number)
+
 
 @contextlib.contextmanager
 def started_stores(folder: Path) -> Iterator[Stores]:
@@ -80,8 +87,9 @@ def started_stores(folder: Path) -> Iterator[Stores]:
         StackError: a store does not start.
     """
     with contextlib.ExitStack() as parts:
-        running, mlflow = _open_stores(parts, folder.absolute(), free_port())
-        _wait(mlflow, "mlflow", running.mlflow.answers)
+        started = parts.enter_context(Children(folder.absolute() / _PROCESSES))
+        running, servers = _open_stores(parts, folder.absolute(), free_port(), started)
+        _wait(servers[-1], "mlflow", running.mlflow.answers)
         yield running
 
 
@@ -104,34 +112,42 @@ def started_stack(
 
     Raises:
         StackError: as for `started_stores`.
+        click.ClickException: READY_WITHIN is no number of seconds.
     """
     with contextlib.ExitStack() as parts:
-        kept, tracking = _open_stores(parts, folder.absolute(), mlflow_port or free_port())
+        started = parts.enter_context(Children(folder.absolute() / _PROCESSES))
+        environment = {**environment, **started.environment}
+        kept, running = _open_stores(parts, folder.absolute(), mlflow_port or free_port(), started)
         redis = Redis(folder.absolute() / "redis", kept.secrets) if workers else None
         home, port = folder.absolute() / "airflow", airflow_port or free_port()
         airflow = Airflow(home, kept.secrets, kept.postgres, kept.data, kept.mlflow, port, redis)
         settings = airflow.environment(environment)
         # MLflow makes its tables meanwhile.
         airflow.prepare(settings, kept.logs / "airflow-prepare.log")
-        running = [tracking]
+        _wait(running[-1], "mlflow", kept.mlflow.answers)
+        launch = partial(_launch, parts, logs=kept.logs, started=started)
         if redis:
-            running.append(
-                _launch(parts, {"redis": redis.command()}, {"redis": _without_secrets_of_others()}, kept.logs)
-            )
+            running.append(launch({"redis": redis.command()}, {"redis": _without_secrets_of_others()}))
             _wait(running[-1], "redis", redis.answers)
-        own = {name: airflow.environment(environment, name) for name in airflow.commands()}
-        services = _launch(parts, airflow.commands(), own, kept.logs)
+        # A task that begins before the API server answers has lost a try without having done anything.
+        commands = airflow.commands()
+        own = {name: airflow.environment(environment, name) for name in commands}
+        running.append(launch({FIRST: commands.pop(FIRST)}, own))
+        _wait(running[-1], FIRST, airflow.takes_tasks)
         for name in (f"worker-{number + 1}" for number in range(workers)):
             command, known = airflow.worker(name, environment)
-            running.append(_launch(parts, {name: command}, {name: known}, kept.logs))
+            running.append(launch({name: command}, {name: known}))
             _wait(running[-1], name, partial(_is_ready, running[-1].log_file(name)))
-        _wait(tracking, "mlflow", kept.mlflow.answers)
-        _wait(services, "Airflow services", airflow.answers)
-        yield Stack(kept, airflow, settings, (*running, services))
+        begin = time.time()
+        running.append(launch(commands, own))
+        _wait(running[-1], "Airflow services", lambda: airflow.answers(begin))
+        yield Stack(kept, airflow, settings, running)
 
 
-def _open_stores(parts: contextlib.ExitStack, folder: Path, mlflow_port: int) -> tuple[Stores, Supervisor]:
-    """Start the stores; all but MLflow, the slowest, answer on return."""
+def _open_stores(
+    parts: contextlib.ExitStack, folder: Path, mlflow_port: int, started: Children
+) -> tuple[Stores, list[Supervisor]]:
+    """Start the stores; all but MLflow, the slowest and last, answer on return."""
     folder.mkdir(parents=True, exist_ok=True)
     known, logs = Secrets.of(folder), folder / "logs"
     postgres = Postgres(folder / "postgres", known)
@@ -139,16 +155,17 @@ def _open_stores(parts: contextlib.ExitStack, folder: Path, mlflow_port: int) ->
     data = ObjectStore(folder / "data", "data", known.data_key, known.data_secret)
     mlflow = Mlflow(folder / "mlflow", known, postgres, artifacts, mlflow_port)
     inherited = _without_secrets_of_others()
-    database = _launch(parts, {"postgres": postgres.command()}, {"postgres": inherited}, logs)
+    launch = partial(_launch, parts, logs=logs, started=started)
+    running = [launch({"postgres": postgres.command()}, {"postgres": inherited})]
     for name, store in {"artifacts": artifacts, "data": data}.items():
-        server = _launch(parts, {name: store.command()}, {name: {**inherited, **store.environment()}}, logs)
-        _wait(server, name, store.answers)
+        running.append(launch({name: store.command()}, {name: {**inherited, **store.environment()}}))
+        _wait(running[-1], name, store.answers)
         store.create_bucket()
-    _wait(database, "postgres", postgres.answers)
+    _wait(running[0], "postgres", postgres.answers)
     for name in ("mlflow", DATABASE):
         postgres.create(name)
-    tracking = _launch(parts, {"mlflow": mlflow.command()}, {"mlflow": {**inherited, **mlflow.environment()}}, logs)
-    return Stores(known, postgres, artifacts, data, mlflow, logs), tracking
+    running.append(launch({"mlflow": mlflow.command()}, {"mlflow": {**inherited, **mlflow.environment()}}))
+    return Stores(known, postgres, artifacts, data, mlflow, logs), running
 
 
 def _without_secrets_of_others() -> dict[str, str]:
@@ -162,10 +179,11 @@ def _launch(
     commands: Mapping[str, Sequence[str]],
     environments: Mapping[str, Mapping[str, str]],
     logs: Path,
+    started: Children,
 ) -> Supervisor:
     """Start servers, each with an environment of its own, to be stopped with the stack."""
     with signals_as_they_were():
-        servers = parts.enter_context(Supervisor(commands, environments, logs))
+        servers = parts.enter_context(Supervisor(commands, environments, logs, started))
     if servers.stopping:
         # Ctrl-C while the supervisor held the signals: it has only noted it.
         signal.raise_signal(signal.SIGINT)
@@ -173,12 +191,13 @@ def _launch(
 
 
 def _wait(servers: Supervisor, name: str, answers: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+    within = ready_within()
+    deadline = time.monotonic() + within
     while not answers():
         if problem := servers.ended():
             raise StackError(problem)
         if time.monotonic() > deadline:
-            raise StackError(f"The {name} did not answer within {READY_WITHIN:.0f} s; see {servers.logs}")
+            raise StackError(not_in_time(name, within, servers.logs))
         time.sleep(0.1)
 
 

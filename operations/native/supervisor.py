@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import time
@@ -11,23 +10,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import psutil
+from operations.native import children
+from operations.native.children import Children
 
-GRACE = 7.0  # seconds between asking a server to end and ending it; a task of that length still finishes
+KEPT_LOGS = 3  # of earlier starts, so that a crash can still be read after the start that follows it
 
 
 class Supervisor:
     """Servers, each in a session of its own so that what they fork can be found and ends with them.
 
     From entering to leaving, Ctrl-C, SIGTERM and a closed terminal only set `stopping`; leaving stops every session.
+
+    Args:
+        started: where they are noted, so that they end with this process however it ends.
     """
 
     def __init__(
-        self, commands: Mapping[str, Sequence[str]], environments: Mapping[str, Mapping[str, str]], logs: Path
+        self,
+        commands: Mapping[str, Sequence[str]],
+        environments: Mapping[str, Mapping[str, str]],
+        logs: Path,
+        started: Children,
     ) -> None:
         self.stopping = False
         self.logs = logs
-        self._commands, self._environments = commands, environments
+        self._commands, self._environments, self._started = commands, environments, started
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Supervisor:
@@ -36,19 +43,36 @@ class Supervisor:
         self.logs.mkdir(parents=True, exist_ok=True)
         try:
             for name, command in self._commands.items():
-                with self.log_file(name).open("wb") as log:
-                    self._processes[name] = subprocess.Popen(
-                        command,
-                        env=self._environments[name],
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                    )
+                self._start(name, command)
         except OSError:
             self._stop()
             raise
         return self
+
+    def _start(self, name: str, command: Sequence[str]) -> None:
+        _keep_earlier(self.log_file(name))
+        with self.log_file(name).open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                env={**self._environments[name], **self._started.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes[name] = process
+        self._started.add(name, process.pid)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether it is one of these servers."""
+        return name in self._processes
+
+    def restart(self, name: str, number: int = signal.SIGTERM) -> None:
+        """End one server by a signal to its first process and end the rest of its session; start it anew."""
+        process = self._processes[name]
+        process.send_signal(number)
+        _end([process])
+        self._start(name, self._commands[name])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop()
@@ -74,38 +98,27 @@ class Supervisor:
         self.stopping = True
 
     def _stop(self) -> None:
-        """End every session, the first server's last: the others report to it what they leave undone."""
-        servers = list(self._processes.values())
-        _end(servers[1:])
-        _end(servers[:1])
+        _end(list(self._processes.values()))
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
     """Ask every process of these sessions to end, then end what is left."""
     for process in processes:
-        _signal(_session(process.pid), signal.SIGTERM)
-    deadline = time.monotonic() + GRACE
+        children.send(children.members(process.pid), signal.SIGTERM)
+    deadline = time.monotonic() + children.GRACE
     for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(deadline - time.monotonic(), 0.01))
-        while members := _session(process.pid):
-            _signal(members, signal.SIGKILL)
+        while left := children.members(process.pid):
+            children.send(left, signal.SIGKILL)
             time.sleep(0.05)
         # Dead by now, but ours to wait for: who is killed late is not in the session any more, and not yet collected.
         process.wait()
 
 
-def _session(leader: int) -> list[int]:
-    """Processes of a session that still run; Airflow gives tasks process groups of their own, never sessions."""
-    members = []
-    for process in psutil.process_iter(["status"]):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if process.info["status"] != psutil.STATUS_ZOMBIE and os.getsid(process.pid) == leader:
-                members.append(process.pid)
-    return members
-
-
-def _signal(pids: list[int], number: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+def _keep_earlier(log: Path) -> None:
+    """Give the logs of earlier starts their next number, the oldest makes room."""
+    for age in range(KEPT_LOGS, 0, -1):
+        earlier = log.with_name(f"{log.name}.{age - 1}") if age > 1 else log
+        if earlier.exists():
+            earlier.replace(log.with_name(f"{log.name}.{age}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -12,17 +13,19 @@ from pathlib import Path
 
 import click
 
-from operations.locations import var_folder
-from operations.native.airflow import SERVICES, USER
-from operations.native.health import airflow_is_ready, body
+from operations.locations import PROCESSES, var_folder
+from operations.native.airflow import FIRST, SERVICES, USER
+from operations.native.children import Children
+from operations.native.health import airflow_is_ready, body, takes_tasks
 from operations.native.mlflow_server import ALLOWED_HOSTS
 from operations.native.ports import HOST, wanted_port
 from operations.native.supervisor import Supervisor
+from operations.native.waiting import not_in_time, ready_within
+from tracked_kedro.cli.caller import end_with_make
 from tracked_kedro.cli.locks import UI, only_one
 
 # Where the buttons of Airflow's pages find MLflow's; known to the plugin under this name too.
 MLFLOW_UI = "RETRAINING_MLFLOW_UI"
-READY_WITHIN = 180.0  # seconds; a cold start on two busy cores takes half a minute
 
 
 def serve() -> int:
@@ -37,35 +40,56 @@ def serve() -> int:
     if not os.environ.get("AIRFLOW_HOME"):
         raise click.ClickException("AIRFLOW_HOME is not set; start with `make ui`, which sets the environment")
     with only_one(UI, "open the addresses that it has printed"):
+        end_with_make()
         return _serve()
 
 
 def _serve() -> int:
     airflow, password = _airflow(), _password(Path(os.environ["AIRFLOW_HOME"]))
     mlflow, mlflow_command = _mlflow()
-    commands = {
-        **{part: [sys.executable, "-m", "airflow", part, *options] for part, options in SERVICES.items()},
-        **mlflow_command,
-    }
+    commands = {part: [sys.executable, "-m", "airflow", part, *options] for part, options in SERVICES.items()}
+    first = {name: command for name, command in commands.items() if name == FIRST} | mlflow_command
+    others = {name: command for name, command in commands.items() if name != FIRST}
     click.echo("Starting Airflow and MLflow ...")
     environment = {MLFLOW_UI: mlflow, **os.environ, **_airflow_settings(airflow)}
-    with Supervisor(commands, dict.fromkeys(commands, environment), var_folder() / "logs") as servers:
-        ready = {"Airflow": lambda: airflow_is_ready(airflow), "MLflow": lambda: bool(body(f"{mlflow}/health"))}
-        problem = _wait(servers, ready)
-        if problem is None and not servers.stopping:
+    with contextlib.ExitStack() as parts:
+        started = parts.enter_context(Children(var_folder() / PROCESSES[UI]))
+
+        def launch(commands: dict[str, list[str]]) -> Supervisor:
+            servers = Supervisor(commands, dict.fromkeys(commands, environment), var_folder() / "logs", started)
+            return parts.enter_context(servers)
+
+        # A task that begins before the API server answers has lost a try without having done anything.
+        running = [launch(first)]
+        problem = _wait(
+            running, {"Airflow": lambda: takes_tasks(airflow), "MLflow": lambda: bool(body(f"{mlflow}/health"))}
+        )
+        if problem is None and not _stopping(running):
+            begin = time.time()
+            running.append(launch(others))
+            problem = _wait(running, {"Airflow": lambda: airflow_is_ready(airflow, begin)})
+        if problem is None and not _stopping(running):
             click.echo(f"\n  Airflow  {airflow}   user {USER}, password {password}")
             # MLflow opens with its pages on language models; this is the list of experiments.
             click.echo(f"  MLflow   {mlflow}/#/experiments?workflowType=machine_learning\n")
             click.echo(f"Ready. Ctrl-C ends both; their logs are in {var_folder() / 'logs'}")
-        while problem is None and not servers.stopping:
+        while problem is None and not _stopping(running):
             time.sleep(0.3)
-            problem = servers.ended()
+            problem = _ended(running)
         click.echo("Stopping ...")
     if problem:
         click.echo(problem, err=True)
         return 1
     click.echo("Airflow and MLflow have ended.")
     return 0
+
+
+def _stopping(running: list[Supervisor]) -> bool:
+    return any(servers.stopping for servers in running)
+
+
+def _ended(running: list[Supervisor]) -> str | None:
+    return next((problem for servers in running if (problem := servers.ended())), None)
 
 
 def _airflow() -> str:
@@ -119,15 +143,16 @@ def _password(home: Path) -> str:
         ) from error
 
 
-def _wait(servers: Supervisor, ready: dict[str, Callable[[], bool]]) -> str | None:
+def _wait(running: list[Supervisor], ready: dict[str, Callable[[], bool]]) -> str | None:
     """Wait until all are ready; what went wrong, None where nothing did."""
-    deadline = time.monotonic() + READY_WITHIN
+    within = ready_within()
+    deadline = time.monotonic() + within
     waiting = dict(ready)
-    while waiting and not servers.stopping:
-        if problem := servers.ended():
+    while waiting and not _stopping(running):
+        if problem := _ended(running):
             return problem
         if time.monotonic() > deadline:
-            return f"{' and '.join(waiting)} did not answer within {READY_WITHIN:.0f} s; see {var_folder() / 'logs'}"
+            return not_in_time(" and ".join(waiting), within, var_folder() / "logs")
         time.sleep(0.3)
         waiting = {name: answers for name, answers in waiting.items() if not answers()}
     return None

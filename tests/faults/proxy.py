@@ -19,6 +19,7 @@ class Proxy(ThreadingHTTPServer):
     with started(address) as proxy:
         proxy.cut(3, "lost answer")
         ...  # use proxy.address; the third request from here on is carried out and not answered
+        proxy.away = True  # until this is False again, no request reaches the server
     """
 
     def __init__(self, target: str) -> None:
@@ -26,6 +27,7 @@ class Proxy(ThreadingHTTPServer):
         self.target = urlsplit(target).netloc
         self.address = f"http://127.0.0.1:{self.server_port}"
         self._lock = threading.Lock()
+        self.away = False
         self.cut(None, "lost answer")
 
     def cut(self, number: int | None, how: Cut) -> None:
@@ -36,6 +38,8 @@ class Proxy(ThreadingHTTPServer):
         """Count one more request, and say what befalls it."""
         with self._lock:
             self.count += 1
+            if self.away:
+                return "lost request"
             return self.how if self.count == self.number else None
 
 

@@ -50,6 +50,12 @@ def test_a_service_that_stays_has_a_health_check(name):
         assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
 
 
+@pytest.mark.parametrize("name", ["airflow-scheduler", "airflow-worker"])
+def test_no_task_begins_before_the_api_server_answers_tasks(name):
+    assert SERVICES[name]["depends_on"]["airflow-apiserver"] == {"condition": "service_healthy"}
+    assert "/execution/health" in SERVICES["airflow-apiserver"]["healthcheck"]["test"][1]
+
+
 def test_what_others_wait_for_is_asked_often():
     awaited = {
         other
@@ -57,7 +63,7 @@ def test_what_others_wait_for_is_asked_often():
         for other, one in service.get("depends_on", {}).items()
         if one["condition"] == "service_healthy" and other != "redis"
     }
-    assert awaited == {"postgres", "minio", "rustfs", "mlflow"}
+    assert awaited == {"postgres", "minio", "rustfs", "mlflow", "airflow-apiserver"}
     assert {SERVICES[name]["healthcheck"]["interval"] for name in awaited} == {"5s"}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +118,23 @@ def test_ports_of_a_running_stack_are_its_own_and_must_answer(var: Path, monkeyp
 def test_a_port_that_is_none_is_named(var: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_PORT", "eighty")
     assert "AIRFLOW_PORT is 'eighty': a port is a number" in reported(doctor_native.native_ports)[0]
+
+
+def test_parents_out_of_step_are_counted(var: Path):
+    def found(**known: object) -> str:
+        base = {"at": time.time(), "parents_out_of_step": 0, "since": time.time(), "problem": None}
+        (var / doctor_native.PARENTS).write_text(json.dumps({**base, **known}))
+        (line,) = reported(doctor_native.parents)
+        return line
+
+    assert reported(doctor_native.parents) == []
+    assert found().startswith("ok       parents    parents_out_of_step=0")
+    assert found(parents_out_of_step=2).startswith("PROBLEM  parents    parents_out_of_step=2")
+    gone = found(parents_out_of_step=None, since=time.time() - 90, problem="MLflow is away.")
+    assert "no look since 90 s: MLflow is away." in gone
+    assert found(at=time.time() - 4000).startswith("ok")  # nothing runs here that would look
+    with only_one(NATIVE, ""):
+        assert "the last look was 4000 s ago" in found(at=time.time() - 4000)
 
 
 def test_one_table_and_an_exit_code_for_all_of_it(var: Path, environment):

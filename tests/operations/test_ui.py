@@ -57,7 +57,7 @@ def test_a_server_that_ends_is_named_with_the_end_of_its_log_and_stops_the_other
 
 
 def test_a_server_that_never_answers_is_given_up(var, monkeypatch, capsys, handlers):
-    monkeypatch.setattr(ui, "READY_WITHIN", 0.5)
+    monkeypatch.setenv("READY_WITHIN", "0.5")
     monkeypatch.setattr(ui, "SERVICES", {})
     monkeypatch.setattr(
         ui, "_mlflow", lambda: ("http://127.0.0.1:9", {"mlflow": python("import time; time.sleep(60)")})

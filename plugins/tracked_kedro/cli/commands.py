@@ -131,11 +131,12 @@ def sign_models(version: str | None) -> None:
 
 
 @commands.command()
-def reconcile() -> None:
+@click.option("--beside", type=int, hidden=True, help="Process id of a scheduler: look for as long as it lives.")
+def reconcile(beside: int | None) -> None:
     """End MLflow runs that were left open by a DAG run that is over or gone."""
-    from tracked_kedro.cli.reconcile import run
+    from tracked_kedro.cli import reconcile, watch
 
-    raise SystemExit(run())
+    raise SystemExit(reconcile.run() if beside is None else watch.beside(beside))
 
 
 @commands.command("render-dags")

@@ -8,7 +8,7 @@ from tracked_kedro import names
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.errors import UnavailableError, classified
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.parent_run.reconciliation import StateOf, reconcile
+from tracked_kedro.parent_run.reconciliation import Look, StateOf, reconcile
 
 
 def run() -> int:
@@ -18,18 +18,32 @@ def run() -> int:
         Exit code: 0, or 1 when the tracking server or Airflow's database does not answer.
     """
     try:
-        tracking_server.connect()
-        ended = reconcile(*_database())
+        found = look()
     except Exception as error:
         seen = classified(error)
         if not isinstance(seen, UnavailableError):
             raise
         print(" ".join(str(seen).split()), file=sys.stderr)
         return 1
-    for one in ended:
-        print(f"{printable(one.name)} ({one.run_id}) is {one.status} now: {one.reason}")
-    print(f"{len(ended)} run{'' if len(ended) == 1 else 's'} ended that nobody would have closed.")
+    for line in sentences(found):
+        print(line)
+    print(f"{len(found.ended)} run{'' if len(found.ended) == 1 else 's'} ended that nobody would have closed.")
+    print(f"parents_out_of_step={len(found.left)}")
     return 0
+
+
+def look() -> Look:
+    """Compare what is RUNNING on the tracking server with Airflow's database once, and end what is over."""
+    tracking_server.connect()
+    return reconcile(*_database())
+
+
+def sentences(found: Look) -> list[str]:
+    """What to tell of a look, a line a run."""
+    return [
+        *(f"{printable(one.name)} ({one.run_id}) is {one.status} now: {one.reason}" for one in found.ended),
+        *(f"{run_id} says RUNNING, its DAG run is over, and the server refuses to end it" for run_id in found.left),
+    ]
 
 
 def _database() -> tuple[StateOf, str | None]:

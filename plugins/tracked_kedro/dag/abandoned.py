@@ -20,7 +20,7 @@ def end_abandoned(experiment: str, airflow: str, context: Any) -> None:
         return ti.get_dagrun_state(dag_id, dag_run_id) if known else None
 
     try:
-        for run in reconcile(state_of, airflow, [experiment]):
+        for run in reconcile(state_of, airflow, [experiment]).ended:
             log.warning("%s (%s) is %s now: %s", run.name, run.run_id, run.status, run.reason)
     except Exception:
         log.exception("Runs that were left open could not be looked for; `make reconcile` does it too")

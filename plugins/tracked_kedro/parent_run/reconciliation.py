@@ -1,6 +1,7 @@
 """Parent runs that no close task will end: their DAG run is over or gone, or the process that ran it is.
 
-`make reconcile` and the listener ask Airflow's database (`tracked_kedro.cli.reconcile`), `open_run` asks Airflow's API.
+`make reconcile` and the process beside a scheduler (`tracked_kedro.cli.watch`) ask Airflow's database, `open_run` asks
+Airflow's API.
 Whatever may still be alive is left alone.
 """
 
@@ -38,7 +39,20 @@ class Ended:
     reason: str
 
 
-def reconcile(state_of: StateOf, airflow: str | None, experiments: Sequence[str] | None = None) -> list[Ended]:
+@dataclass(frozen=True)
+class Look:
+    """What one look has come to.
+
+    Attributes:
+        ended: runs that nobody would have closed.
+        left: ids of parents that say RUNNING though their DAG run is over, and that the server did not let us end.
+    """
+
+    ended: tuple[Ended, ...]
+    left: tuple[str, ...]
+
+
+def reconcile(state_of: StateOf, airflow: str | None, experiments: Sequence[str] | None = None) -> Look:
     """End the parents that are RUNNING for nobody, and children that are RUNNING under a parent that has ended.
 
     Args:
@@ -50,18 +64,23 @@ def reconcile(state_of: StateOf, airflow: str | None, experiments: Sequence[str]
 
     client = MlflowClient()
     wanted = list(experiments or (one.experiment_id for one in paged(client.search_experiments)))
-    ended = []
+    ended: list[Ended] = []
+    left: list[str] = []
     for run in _running(client, wanted, names.DAG_RUN_ID_TAG):
-        with _left_alone_where_refused(run):
+        with _left_alone_where_refused(run, left):
             verdict = _verdict(run.data.tags, state_of, airflow)
             if verdict and runs.abandon_parent(run.info.run_id, *verdict):
                 ended.append(Ended(run.info.run_id, run.info.run_name, *verdict))
-    return ended + _end_strays(client, wanted, airflow)
+    return Look((*ended, *_end_strays(client, wanted, airflow)), tuple(left))
 
 
 @contextlib.contextmanager
-def _left_alone_where_refused(run) -> Iterator[None]:
-    """Whoever may write to the tracking server may have written this run: it must not keep others from their end."""
+def _left_alone_where_refused(run, left: list[str]) -> Iterator[None]:
+    """Whoever may write to the tracking server may have written this run: it must not keep others from their end.
+
+    Args:
+        left: gets the id of a run that is refused.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
@@ -69,6 +88,7 @@ def _left_alone_where_refused(run) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in _REFUSALS:
             raise
+        left.append(run.info.run_id)
         log.warning("Run %s is left as it is: %s", run.info.run_id, str(error).partition("\n")[0])
 
 
@@ -98,7 +118,7 @@ def _end_strays(client, experiments: Sequence[str], airflow: str | None) -> list
     ended = []
     for run in _running(client, experiments, MLFLOW_PARENT_RUN_ID):
         parent_id = run.data.tags[MLFLOW_PARENT_RUN_ID]
-        with _left_alone_where_refused(run):
+        with _left_alone_where_refused(run, []):
             parent = parents[parent_id] = parents.get(parent_id) or client.get_run(parent_id)
             over = parent.info.status != "RUNNING" and airflow is not None
             if over and parent.data.tags.get(names.AIRFLOW_TAG) == airflow:

@@ -2,6 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
+from tracked_kedro import lost_tries
 from tracked_kedro.addresses import airflow_addresses
 from tracked_kedro.hosts import known_by_name
 from tracked_kedro.kedro_side import preload
@@ -26,7 +27,7 @@ class TrackedKedroPlugin(AirflowPlugin):
     # ruff: noqa: RUF012  Airflow declares these as lists of the class
 
     name = "tracked_kedro"
-    listeners = [listener, preload]
+    listeners = [listener, lost_tries, preload]
     global_operator_extra_links = links.LINKS
     fastapi_apps = [page.app() for page in PAGES]
     # Around the whole API server: its own paths, those of the task SDK, and ours.

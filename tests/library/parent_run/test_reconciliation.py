@@ -23,7 +23,7 @@ from tracked_kedro.names import (
     PROCESS_TAG,
 )
 from tracked_kedro.parent_run import runs
-from tracked_kedro.parent_run.reconciliation import reconcile, this_process
+from tracked_kedro.parent_run.reconciliation import Look, reconcile, this_process
 
 AIRFLOW = "this"
 PAGE = "http://airflow/dags/d/runs/r"
@@ -53,7 +53,7 @@ def status(store: MlflowClient, run_id: str) -> str:
 def test_by_the_state_of_the_dag_run(store: MlflowClient, experiment: str, state: str | None, wanted: str):
     parent = opened(experiment)
     child = child_of(store, parent)
-    ended = reconcile(lambda dag_id, run_id: state, AIRFLOW)
+    ended = reconcile(lambda dag_id, run_id: state, AIRFLOW).ended
     assert [run.run_id for run in ended] == ([] if wanted == "RUNNING" else [parent])
     assert status(store, parent) == wanted
     assert status(store, child) == ("RUNNING" if wanted == "RUNNING" else "KILLED")
@@ -68,15 +68,15 @@ def test_more_than_a_page_of_parents_and_children(
         for number in range(5)
     ]
     children = [child_of(store, parents[0].info.run_id) for _ in range(5)]
-    ended = reconcile(lambda dag_id, run_id: "failed", AIRFLOW)
+    ended = reconcile(lambda dag_id, run_id: "failed", AIRFLOW).ended
     assert {run.run_id for run in ended} == {parent.info.run_id for parent in parents}
     assert {status(store, child) for child in children} == {"KILLED"}
 
 
 def test_runs_of_another_airflow_are_left_alone(store: MlflowClient, experiment: str):
     other, nobody = opened(experiment, **{AIRFLOW_TAG: "another"}), store.create_run(experiment).info.run_id
-    assert reconcile(lambda dag_id, run_id: None, AIRFLOW) == []
-    assert reconcile(lambda dag_id, run_id: None, None) == []
+    assert reconcile(lambda dag_id, run_id: None, AIRFLOW) == Look((), ())
+    assert reconcile(lambda dag_id, run_id: None, None) == Look((), ())
     assert {status(store, other), status(store, nobody)} == {"RUNNING"}
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_its_close_task_ended_meanwhile_is_left_alone(store: MlflowCl
         runs.close_parent(parent)
         return "success"
 
-    assert reconcile(closing, AIRFLOW) == []
+    assert reconcile(closing, AIRFLOW) == Look((), ())
     assert status(store, parent) == "FINISHED"
 
 
@@ -106,7 +106,7 @@ def test_by_the_process_of_dags_test(store: MlflowClient, experiment: str):
         process: opened(experiment, process, **{PROCESS_TAG: process})
         for process in (gone, this_process(), f"elsewhere {gone.split(' ', 1)[1]}")
     }
-    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW)] == [parents.pop(gone)]
+    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW).ended] == [parents.pop(gone)]
     assert {status(store, parent) for parent in parents.values()} == {"RUNNING"}
 
 
@@ -114,13 +114,13 @@ def test_a_child_that_was_opened_after_the_end_is_ended_too(store: MlflowClient,
     parent, alive = opened(experiment), opened(experiment, "alive")
     runs.abandon_parent(parent, "FAILED", "a test")
     late, of_alive = child_of(store, parent), child_of(store, alive)
-    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW)] == [late]
+    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW).ended] == [late]
     assert (status(store, late), status(store, of_alive)) == ("KILLED", "RUNNING")
 
 
 def test_other_experiments_are_not_looked_at_when_one_is_named(store: MlflowClient, experiment: str):
     parent = opened(experiment)
-    assert reconcile(lambda dag_id, run_id: None, AIRFLOW, [store.create_experiment("other")]) == []
+    assert reconcile(lambda dag_id, run_id: None, AIRFLOW, [store.create_experiment("other")]) == Look((), ())
     assert status(store, parent) == "RUNNING"
 
 
@@ -164,7 +164,7 @@ def test_a_tag_of_any_shape_is_no_process_and_stops_nobody(store: MlflowClient, 
     tag = process.format(host=socket.gethostname())
     strange = store.create_run(experiment, tags={PROCESS_TAG: tag, DAG_RUN_ID_TAG: "r"}).info.run_id
     parent = opened(experiment)
-    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "failed", AIRFLOW)] == [parent]
+    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "failed", AIRFLOW).ended] == [parent]
     assert status(store, strange) == "RUNNING"
 
 
@@ -175,7 +175,7 @@ def test_a_child_of_no_run_stops_nobody(store: MlflowClient, experiment: str, na
     child = child_of(store, parent)
     runs.close_parent(parent)
     store.update_run(child, status="RUNNING")
-    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW)] == [child]
+    assert [run.run_id for run in reconcile(lambda dag_id, run_id: "running", AIRFLOW).ended] == [child]
 
 
 def test_a_run_that_may_not_be_ended_stops_nobody(store: MlflowClient, monkeypatch: pytest.MonkeyPatch):
@@ -190,4 +190,4 @@ def test_a_run_that_may_not_be_ended_stops_nobody(store: MlflowClient, monkeypat
         return ended(run_id, status, reason)
 
     monkeypatch.setattr(runs, "abandon_parent", refusing)
-    assert [parents[run.run_id] for run in reconcile(lambda dag_id, run_id: "failed", AIRFLOW)] == [ours]
+    assert [parents[run.run_id] for run in reconcile(lambda dag_id, run_id: "failed", AIRFLOW).ended] == [ours]

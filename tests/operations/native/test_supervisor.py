@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+from operations.native import children
+from operations.native.children import Children
 from operations.native.stack import _launch
 from operations.native.supervisor import Supervisor
 
@@ -25,17 +28,21 @@ time.sleep(60)
 """
 
 
+def supervised(commands: dict[str, list[str]], logs: Path, started: Children) -> Supervisor:
+    return Supervisor(commands, dict.fromkeys(commands, os.environ), logs, started)
+
+
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_noted_and_workers_deaf_to_it_end_with_their_server(tmp_path, monkeypatch, handlers, number):
-    monkeypatch.setattr("operations.native.supervisor.GRACE", 0.5)
+    monkeypatch.setattr(children, "GRACE", 0.5)
     # Other tests of this session may keep servers of their own.
     before = set(psutil.Process().children(recursive=True))
     commands = {"first": python(STUBBORN), "second": python(STUBBORN)}
-    with Supervisor(commands, dict.fromkeys(commands, os.environ), tmp_path) as servers:
+    with Children(tmp_path / "processes") as started, supervised(commands, tmp_path, started) as servers:
         while not all(servers.log_file(name).read_text().count("up") == 2 for name in ("first", "second")):
             assert servers.ended() is None
             time.sleep(0.05)
@@ -51,7 +58,11 @@ def test_a_command_that_cannot_start_leaves_nothing_behind(tmp_path, handlers, o
     programs = {"good": python("import time; time.sleep(60)"), "bad": ["/no/such/program"]}
     commands = {name: programs[name] for name in order}
     before = {process.pid for process in psutil.Process().children()}
-    with pytest.raises(FileNotFoundError), Supervisor(commands, dict.fromkeys(commands, os.environ), tmp_path):
+    with (
+        Children(tmp_path / "processes") as started,
+        pytest.raises(FileNotFoundError),
+        supervised(commands, tmp_path, started),
+    ):
         pass
     assert {process.pid for process in psutil.Process().children()} <= before
 
@@ -67,5 +78,32 @@ class Interrupting(dict[str, list[str]]):
 def test_ctrl_c_while_servers_are_started_is_not_lost(tmp_path):
     commands = Interrupting(sleeper=["/bin/sleep", "60"])
     with pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as parts:
-        _launch(parts, commands, {"sleeper": {}}, tmp_path / "logs")
+        started = parts.enter_context(Children(tmp_path / "processes"))
+        _launch(parts, commands, {"sleeper": {}}, tmp_path / "logs", started)
     assert (tmp_path / "logs" / "sleeper.log").exists()
+
+
+def test_the_log_of_a_crash_outlives_the_starts_that_follow(tmp_path, handlers):
+    texts = []
+    for attempt in range(5):
+        with (
+            Children(tmp_path / "processes") as started,
+            supervised({"server": python(f"print('attempt {attempt}')")}, tmp_path, started) as servers,
+        ):
+            while servers.ended() is None:
+                time.sleep(0.02)
+            texts = [file.read_text().strip() for file in sorted(tmp_path.glob("server.log*"))]
+    assert texts == [f"attempt {attempt}" for attempt in (4, 3, 2, 1)]
+
+
+def test_one_server_is_started_anew(tmp_path, handlers):
+    commands = {"first": python("import os, time; print(os.getpid(), flush=True); time.sleep(60)")}
+    with Children(tmp_path / "processes") as started, supervised(commands, tmp_path, started) as servers:
+        seen = set()
+        for _ in range(2):
+            while not (text := servers.log_file("first").read_text().strip()) or text in seen:
+                time.sleep(0.02)
+            seen.add(text)
+            servers.restart("first", signal.SIGKILL)
+        assert len(seen) == 2
+        assert servers.ended() is None
