@@ -6,6 +6,7 @@ import argparse
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from operations.compose import engine
 
@@ -17,12 +18,19 @@ TABLES = "callback,deadline,job,log,task_instance_history,task_reschedule,trigge
 def main() -> None:
     """Count or remove, in the services that may: the tasks' key for data and logs, MLflow's for artifacts."""
     parser = argparse.ArgumentParser(prog="make prune")
-    parser.add_argument("--keep", type=int, required=True)
+    parser.add_argument("--keep", required=True)
     parser.add_argument("--apply", action="store_true")
     options = parser.parse_args()
+    if not (options.keep.isascii() and options.keep.isdecimal() and int(options.keep) > 0):
+        sys.exit(f"KEEP={options.keep}: a whole number above 0 is needed: how many runs stay")
+    if not Path(".env").exists():
+        sys.exit(
+            "`make prune` is for the containers' stack (`make up`), which is not set up here: there is no .env. What "
+            "`make retrain` keeps lies in var/: delete runs on MLflow's page (`make ui`), or all with `make clean`"
+        )
     if found := engine.problems():
         sys.exit("\n".join(found))
-    command = ["python", "-m", "operations", "prune", "--keep", str(options.keep)]
+    command = ["python", "-m", "operations", "prune", "--keep", options.keep]
     last = _shown(TASKS, *command, *(["--apply"] if options.apply else []))
     counted = re.fullmatch(r"prune: before=([0-9T:.+-]*) runs=([0-9a-f,]*)", last)
     if counted is None:

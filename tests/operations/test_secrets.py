@@ -109,7 +109,7 @@ def test_what_needs_no_secrets_runs_with_python_alone_too(module, arguments, tmp
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     message = (
-        "docker is missing: install Docker Engine"
+        "is for the containers' stack (`make up`), which is not set up here"
         if module == "compose.prune"
         else "The production stack is not set up"
     )

@@ -150,6 +150,7 @@ def render_dags(target: Path) -> None:
         click.echo(f"removed {path}")
     for path in rendered.made:
         click.echo(f"made {path}")
+    click.echo("Airflow reads them from there. Once, without it: make retrain DAG=<name>")
 
 
 @commands.command()

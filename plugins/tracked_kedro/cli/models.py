@@ -54,3 +54,4 @@ def show(model: str) -> None:
         before = f"version {event.replaced}" if event.replaced is not None else "none"
         what = f"{before} → version {event.version}, {event.action} by {event.by}: {event.why}"
         click.echo(f"{printable(event.at[:19])}  {printable(what)}")
+    click.echo("\n`make serve` answers with the champion; `make rollback` makes the one before it champion again.")

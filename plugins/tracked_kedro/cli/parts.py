@@ -53,8 +53,8 @@ def run_part(project: Path, pipeline: str, part: str, parameters: Mapping[str, A
     run = mlflow.last_active_run()
     if run is not None:
         click.echo(f"MLflow run {run.info.run_id} has the same; look at it in the browser: make ui")
-    if not places and run is None:
-        click.echo("It is done; nothing was written.")
+    else:
+        click.echo(f"{'It is done' if places else 'There was nothing to write'}. Next: make retrain DAG={pipeline}")
 
 
 def _check(pipeline: str, part: str) -> None:

@@ -51,7 +51,8 @@ def replay(project: Path, pipeline: str, months: int, settings: Sequence[str], v
             _run(project, pipeline, kedro_parameters(block, conf), f"replay__{cutoff}")
             click.echo(_decision(pipeline))
             click.echo(f"{time.monotonic() - begin:.1f} s")
-    click.echo(f"\n{months} months are replayed. `make models` shows the versions, `make ui` the runs.")
+    replayed = "1 month is" if months == 1 else f"{months} months are"
+    click.echo(f"\n{replayed} replayed. `make models` shows the versions, `make ui` the runs.")
     return 0
 
 
