@@ -41,6 +41,12 @@ VARIABLES = (
     Variable("KEDRO_PROJECT_PATH", "`kedro_project/` beside `plugins/`", "The Kedro project.", "all"),
     Variable("KEDRO_ENV", "`local`", "Kedro's environment; `prod` wants a store for data.", "all"),
     Variable(
+        "RETRAINING_ENVIRONMENTS",
+        "`<RETRAINING_VAR>/environments`",
+        "Folder of the environments that `make environments` builds for hosted projects.",
+        "tasks of hosted projects, `make dags`, `make environments`",
+    ),
+    Variable(
         "ALLOWED_SOURCES",
         "none",
         "What parameters of a run may name beside the raw folder: folders, `s3://` buckets, hosts; by commas.",

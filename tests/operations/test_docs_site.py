@@ -19,8 +19,8 @@ from reference import UndocumentedError, described, pages
 from tracked_kedro.environment import VARIABLES
 
 LIBRARY = ROOT / "plugins" / "tracked_kedro"
-# Of Airflow, MLflow and the system.
-FOREIGN = re.compile(r"AIRFLOW_|MLFLOW_|KEDRO_LOGGING|XDG_")
+# Of Airflow, MLflow, make and the system.
+FOREIGN = re.compile(r"AIRFLOW_|MLFLOW_|MAKELEVEL|KEDRO_LOGGING|XDG_")
 
 
 def environment_reads(file: Path) -> set[str]:
