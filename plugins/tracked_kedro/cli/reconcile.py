@@ -27,9 +27,15 @@ def run() -> int:
         return 1
     for line in sentences(found):
         print(line)
-    print(f"{len(found.ended)} run{'' if len(found.ended) == 1 else 's'} ended that nobody would have closed.")
+    print(_conclusion(len(found.ended)))
     print(f"parents_out_of_step={len(found.left)}")
     return 0
+
+
+def _conclusion(ended: int) -> str:
+    if not ended:
+        return "Every MLflow run that says RUNNING belongs to a DAG run that goes on: nothing was to be ended."
+    return f"{ended} MLflow run{'' if ended == 1 else 's'} said RUNNING though the DAG run was over: ended now."
 
 
 def look() -> Look:

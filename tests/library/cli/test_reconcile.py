@@ -46,7 +46,7 @@ def test_the_store_of_mlflow_yml_is_looked_at(store: MlflowClient, var: Path, mi
     assert len(done.stdout.splitlines()) == 3, done.stdout
     first, last, figure = done.stdout.splitlines()
     assert f"({runs[0]}) is KILLED now: the DAG run was deleted" in first
-    assert last == "1 run ended that nobody would have closed."
+    assert last == "1 MLflow run said RUNNING though the DAG run was over: ended now."
     assert figure == "parents_out_of_step=0"
     assert named.get_run(runs[0]).info.status == "KILLED"
     assert store.get_run(runs[1]).info.status == "RUNNING"

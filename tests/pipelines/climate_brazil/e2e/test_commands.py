@@ -34,7 +34,7 @@ COMMANDS = [
     ("data", 0, r"^It is done\. Next: make retrain DAG=climate_brazil$"),
     (f"replay MONTHS=1 {FEW}", 0, r"^1 month is replayed\."),
     ("rollback", 2, r"^Error: climate-brazil has no previous champion; name a version with TO="),
-    ("reconcile", 0, r"run"),
+    ("reconcile", 0, r"^parents_out_of_step=0$"),
     ("dags", 0, r"make retrain DAG="),
     ("doctor", 0, r"not set up here"),
     ("backup", 2, r"^Error: nothing to back up"),
