@@ -148,13 +148,13 @@ def _column(values: Scores, name: str) -> np.ndarray:
 def _row(name: str, values: Scores, reference: Scores) -> list:
     error, crps, in_80, in_95, width, _ = np.array(list(values.values())).T
     shared = [key for key in values if key in reference]
-    by_crps = _clustered(shared, [values[key][1] - reference[key][1] for key in shared])
-    by_square = _clustered(shared, [values[key][0] ** 2 - reference[key][0] ** 2 for key in shared])
+    by_crps = clustered(shared, [values[key][1] - reference[key][1] for key in shared])
+    by_square = clustered(shared, [values[key][0] ** 2 - reference[key][0] ** 2 for key in shared])
     pooled = [np.sqrt((error**2).mean()), np.abs(error).mean(), crps.mean(), in_80.mean(), in_95.mean(), width.mean()]
     return [name, len(values), *map(float, pooled), *by_crps, *by_square]
 
 
-def _clustered(keys: Iterable[Key], differences: list[float]) -> tuple[float, float]:
+def clustered(keys: Iterable[Key], differences: list[float]) -> tuple[float, float]:
     """Mean difference and its standard error, with origins (years) as clusters."""
     years = np.array([year for _, year, _ in keys])
     values = np.array(differences)

@@ -17,8 +17,8 @@ from scipy.stats import chi2
 from stations import real_stations
 
 from retraining.pipelines.climate_brazil.structural import (
-    Forecast,
     InferenceConfig,
+    Mixture,
     ModelConfig,
     Posterior,
     Series,
@@ -120,7 +120,7 @@ def _mean_errors(posterior: Posterior, grid: Weighted) -> np.ndarray:
 def _quantile_errors(posterior: Posterior, grid: Weighted) -> np.ndarray:
     ours, target = posterior.forecast(12), posterior.target
     mean, sd = predict(target, grid.conditional, 12)
-    exact = Forecast(ours.months, grid.weight, target.y_mean + target.y_sd * mean, target.y_sd * sd)
+    exact = Mixture(ours.months, grid.weight, target.y_mean + target.y_sd * mean, target.y_sd * sd)
     # A few thousandfold wide components of a short history make the sd itself a poor unit.
     low, high = exact.quantile([0.1587, 0.8413])
     return np.abs(ours.quantile(LEVELS) - exact.quantile(LEVELS)) / ((high - low) / 2)
@@ -154,7 +154,7 @@ def _simulation_based_calibration() -> tuple[dict[str, float], float]:
         fell_back += "k_hat" in sample.diagnostics
         mean, sd = predict(target, sample.conditional, len(future))
         months = np.datetime64("2000-01") + np.arange(len(future))
-        cdfs.append([*sample.below(truth), Forecast(months, sample.weight, mean, sd).cdf(future)[-1]])
+        cdfs.append([*sample.below(truth), Mixture(months, sample.weight, mean, sd).cdf(future)[-1]])
     p_values = {}
     for name, values in zip((*HYPERPARAMETERS, "forecast month 6"), np.array(cdfs).T, strict=True):
         counts, _ = np.histogram(values, bins=BINS, range=(0, 1))

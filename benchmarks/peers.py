@@ -11,6 +11,7 @@ from stations import real_stations
 
 from retraining.pipelines.climate_brazil.structural import (
     Forecast,
+    Mixture,
     ModelConfig,
     Series,
     climatology,
@@ -57,7 +58,7 @@ def tutorial(series: Series, n_ahead: int) -> Forecast:
     draws = fit_and_forecast(series, "nutpie", n_ahead).draws[::4]
     width = 0.3 * draws.std(axis=0) * len(draws) ** -0.2  # kernel smoothing, a tenth of Silverman's variance
     weights = np.full(len(draws), 1 / len(draws))
-    return Forecast(_ahead(series, n_ahead), weights, draws, np.broadcast_to(width, draws.shape).copy())
+    return Mixture(_ahead(series, n_ahead), weights, draws, np.broadcast_to(width, draws.shape).copy())
 
 
 def statsforecast(name: str) -> Forecaster:
@@ -75,7 +76,7 @@ def statsforecast(name: str) -> Forecaster:
             result = model.forecast(y=_filled(series), h=n_ahead, level=[80])
         sd = (result["hi-80"] - result["lo-80"]) / (2 * NormalDist().inv_cdf(0.9))
         mean, sd = np.asarray(result["mean"], float), np.maximum(np.asarray(sd, float), 1e-6)
-        return Forecast(_ahead(series, n_ahead), np.ones(1), mean[None, :], sd[None, :])
+        return Mixture(_ahead(series, n_ahead), np.ones(1), mean[None, :], sd[None, :])
 
     return forecast
 

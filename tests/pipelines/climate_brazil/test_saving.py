@@ -181,7 +181,7 @@ def test_the_archive_holds_the_model_code_only_and_is_small(folder: Path) -> Non
     assert code
     assert all(file.startswith("retraining/pipelines/climate_brazil/structural/") for file in code)
     # Every parent run and every registered version holds one.
-    assert archive.stat().st_size < 45_000
+    assert archive.stat().st_size < 65_000
 
 
 def test_the_signature_asks_for_whole_months(model) -> None:

@@ -29,6 +29,7 @@ from retraining.pipelines.climate_brazil.stations.holdout import train_test_spli
 from retraining.pipelines.climate_brazil.structural import (
     Forecast,
     InferenceConfig,
+    Mixture,
     ModelConfig,
     Series,
     to_netcdf,
@@ -144,7 +145,7 @@ class TestEvaluate:
             fingerprint="f",
         )
         months = np.datetime64("2002-01") + np.arange(3)
-        forecast = Forecast(months, np.ones(1), np.array([mean]), np.ones((1, 3)))
+        forecast = Mixture(months, np.ones(1), np.array([mean]), np.ones((1, 3)))
         return evaluate({"a": work}, {"a": forecast})["a"]
 
     def test_by_hand(self) -> None:

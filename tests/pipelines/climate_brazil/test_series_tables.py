@@ -17,6 +17,7 @@ from retraining.pipelines.climate_brazil.series.tables import (
 )
 from retraining.pipelines.climate_brazil.structural import (
     Forecast,
+    Mixture,
     ModelConfig,
     Posterior,
     Series,
@@ -39,7 +40,7 @@ def forecast(first: str, means: list[float]) -> Forecast:
     """Two Gaussians of equal weight, 1 °C to either side of `means`, each with a standard deviation of 0.5 °C."""
     months = np.datetime64(first) + np.arange(len(means))
     both = np.array([np.array(means) - 1, np.array(means) + 1])
-    return Forecast(months, np.array([0.5, 0.5]), both, np.full_like(both, 0.5))
+    return Mixture(months, np.array([0.5, 0.5]), both, np.full_like(both, 0.5))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retraining.pipelines.climate_brazil.structural import ModelConfig, Series
+from retraining.pipelines.climate_brazil.structural import ModelConfig, Series, ShapePrior
 from retraining.pipelines.climate_brazil.structural.kernels import covariance
 
 ROOT = Path(__file__).parents[4]
@@ -44,11 +44,24 @@ def simulated() -> Callable[..., Series]:
     return simulate
 
 
-@pytest.fixture(params=["matern32", "matern12", "pooled slope"])
+# What a fleet may give: its shape, its seasonal amplitudes and its slope, as numbers.
+GIVEN = {
+    "shape_prior": ShapePrior(mean=(-0.2, 2.2), variance=(0.4, 0.7), covariance=-0.2),
+    "seasonal_sd": (1.5, 0.6, 0.4, 0.2, 0.2, 0.1),
+    "pooled_slope_mean": 0.9,
+    "pooled_slope_sd": 0.2,
+}
+MODELS = {
+    "matern32": ModelConfig(),
+    "matern12": ModelConfig(kernel="matern12"),
+    "fleet": ModelConfig(**GIVEN),
+    "log": ModelConfig(transform="log", damping=0.9),
+}
+
+
+@pytest.fixture(params=MODELS)
 def model(request: pytest.FixtureRequest) -> ModelConfig:
-    if request.param == "pooled slope":
-        return ModelConfig(pooled_slope_mean=0.9, pooled_slope_sd=0.2)
-    return ModelConfig(kernel=request.param)
+    return MODELS[request.param]
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from retraining.pipelines.climate_brazil.structural import (
     score,
 )
 from retraining.pipelines.climate_brazil.structural import fitting as fitting_module
+from retraining.pipelines.climate_brazil.structural import nuts as nuts_module
 from retraining.pipelines.climate_brazil.structural.likelihood import Target
 from retraining.pipelines.climate_brazil.structural.marginal import Start
 from retraining.pipelines.climate_brazil.structural.proposal import Proposal
@@ -143,6 +144,28 @@ def test_the_share_below_a_value_is_interpolated_between_the_nodes_of_a_grid(sim
         np.testing.assert_allclose(grid.below(u), fine.below(u), atol=5e-3)
         counted.append(np.abs(grid.weight @ (grid.u < u) - fine.below(u)).max())
     assert max(counted) > 0.05
+
+
+@pytest.mark.parametrize("settings", [(21, 0.5, 0.3, 1.0), (46, 0.1, 0.6, 1.0)])
+def test_a_rough_short_history_needs_no_nuts(simulated, settings):
+    """190 complete months of matern12, whose posterior is long on one side: once minutes of NUTS."""
+    seed, sigma, amplitude, lengthscale = settings
+    rough = ModelConfig(kernel="matern12")
+    series = simulated(190, kernel="matern12", sigma=sigma, amplitude=amplitude, lengthscale=lengthscale, seed=seed)
+    assert fit(series, rough, InferenceConfig(fallback=False)).method_used == "quadrature"
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore")
+def test_a_fallback_that_takes_too_long_is_given_up_and_fails_the_gate(simulated, monkeypatch, caplog):
+    """The limit is next to no time: no machine is fast enough, and nothing is waited for."""
+    monkeypatch.setattr(fitting_module, "sample_quadrature", lambda target, proposal: None)
+    monkeypatch.setattr(nuts_module, "_is_finished", lambda sampler: False)
+    strict = InferenceConfig(points=64, min_ess=57, max_k_hat=0.01, max_fallback_seconds=1e-3, nuts_trend="exact")
+    posterior = fit(simulated(48), inference=strict)
+    assert posterior.method_used == "marginal" and posterior.diagnostics["fallback_timed_out"] == 1
+    assert posterior.diagnostics["ess"] < strict.min_ess or posterior.diagnostics["k_hat"] > strict.max_k_hat
+    assert "max_fallback_seconds=0.001" in caplog.text and np.isfinite(posterior.forecast(12).mean).all()
 
 
 def test_the_refit_of_a_short_history_starts_from_the_first_fit(simulated, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from retraining.pipelines.climate_brazil.structural import Forecast, score, skill
+from retraining.pipelines.climate_brazil.structural import Mixture, score, skill
 
 MONTHS = np.datetime64("2020-01") + np.arange(3).astype("timedelta64[M]")
 
@@ -13,7 +13,7 @@ MONTHS = np.datetime64("2020-01") + np.arange(3).astype("timedelta64[M]")
 def mixture():
     rng = np.random.default_rng(4)
     weights = rng.random(40)
-    return Forecast(
+    return Mixture(
         MONTHS,
         weights / weights.sum(),
         25 + rng.standard_normal((40, 3)),
@@ -59,7 +59,7 @@ def test_crps_against_numeric_integration_and_monte_carlo(mixture):
 
 
 def test_crps_of_one_gaussian_is_the_closed_form():
-    one = Forecast(MONTHS[:1], np.ones(1), np.array([[1.0]]), np.array([[2.0]]))
+    one = Mixture(MONTHS[:1], np.ones(1), np.array([[1.0]]), np.array([[2.0]]))
     z = 0.7
     expected = 2.0 * (z * (2 * ndtr(z) - 1) + 2 * np.exp(-z * z / 2) / np.sqrt(2 * np.pi) - 1 / np.sqrt(np.pi))
     assert one.crps([1.0 + 2 * z])[0] == pytest.approx(expected, abs=1e-9)
@@ -85,7 +85,7 @@ def test_bad_levels_are_refused(mixture):
 
 
 def test_score_skips_missing_months():
-    forecast = Forecast(MONTHS, np.ones(1), np.array([[1.0, 2.0, 3.0]]), np.full((1, 3), 1.0))
+    forecast = Mixture(MONTHS, np.ones(1), np.array([[1.0, 2.0, 3.0]]), np.full((1, 3), 1.0))
     result = score(forecast, [1.5, np.nan, 6.0])
     assert result["rmse"] == pytest.approx(np.sqrt((0.25 + 9) / 2))
     assert result["mae"] == pytest.approx(1.75)
@@ -102,7 +102,7 @@ def test_crps_of_a_mixture_with_a_few_very_wide_components():
     sd = np.exp(rng.normal(0, 0.3, 200)) * np.where(np.arange(200) < 5, 3000.0, 1.0)
     mean, weight = rng.normal(25, 0.5, 200), np.where(np.arange(200) < 5, 1e-7, 1.0)
     weight /= weight.sum()
-    forecast = Forecast(np.array(["2000-01"], "datetime64[M]"), weight, mean[:, None], sd[:, None])
+    forecast = Mixture(np.array(["2000-01"], "datetime64[M]"), weight, mean[:, None], sd[:, None])
 
     def absolute(mean, sd):
         z = mean / sd

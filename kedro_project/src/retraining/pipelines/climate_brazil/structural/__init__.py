@@ -6,14 +6,19 @@ forecast.mean, forecast.quantile([0.1, 0.9]), forecast.interval(0.8), forecast.d
 posterior.components(12)
 score(forecast, actual)
 
+fleet = fit_fleet(table)              # columns series, date, value: what the series teach each other, and all fits
+fleet.forecast(12)["station"].mean
+fit(new_series, fleet=fleet.prior)    # a series of its own, with what that fleet has taught
+
 A posterior is kept in a file (`save_posterior`, `load_posterior`) and shown to ArviZ (`to_inference_data`).
 """
 
 from .audit import audit
 from .baselines import climatology, climatology_trend, seasonal_naive
-from .config import InferenceConfig, ModelConfig
+from .config import InferenceConfig, ModelConfig, ShapePrior
 from .errors import (
     ConstantSeriesError,
+    FleetFileError,
     InferenceError,
     InvalidHorizonError,
     InvalidSeriesError,
@@ -21,39 +26,60 @@ from .errors import (
     StructuralError,
     TooFewMonthsError,
 )
+from .fitted_fleet import FittedFleet, FleetConfig, fit_fleet
 from .fitting import fit
 from .fleet import Fleet, pack
+from .fleet_gate import Decision, decide
+from .fleet_prior import Donor, FleetPrior, learn_fleet
 from .forecast import Forecast
 from .graph import model_graph
+from .group_climatology import group_climatology
 from .inference_data import from_inference_data, to_inference_data
+from .lognormal import LogMixture
 from .marginal import Start
+from .mixture import Mixture
 from .pooling import donor_slopes, with_pooled_slope
 from .posterior import Posterior
 from .scoring import score, skill
 from .series import Series
 from .storage import load_posterior, save_posterior, to_netcdf
+from .windows import AveragedForecast
 
 __all__ = [
+    "AveragedForecast",
     "ConstantSeriesError",
+    "Decision",
+    "Donor",
+    "FittedFleet",
     "Fleet",
+    "FleetConfig",
+    "FleetFileError",
+    "FleetPrior",
     "Forecast",
     "InferenceConfig",
     "InferenceError",
     "InvalidHorizonError",
     "InvalidSeriesError",
+    "LogMixture",
+    "Mixture",
     "ModelConfig",
     "Posterior",
     "PosteriorFileError",
     "Series",
+    "ShapePrior",
     "Start",
     "StructuralError",
     "TooFewMonthsError",
     "audit",
     "climatology",
     "climatology_trend",
+    "decide",
     "donor_slopes",
     "fit",
+    "fit_fleet",
     "from_inference_data",
+    "group_climatology",
+    "learn_fleet",
     "load_posterior",
     "model_graph",
     "pack",

@@ -1,16 +1,51 @@
 """Configuration of the model and of its inference, frozen and checked."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 Kernel = Literal["matern32", "matern12"]
 Method = Literal["marginal", "nuts"]
+Transform = Literal["none", "log", "auto"]
 DEFAULT_LENGTHSCALE_SIGMA: dict[str, float] = {"matern32": 0.7, "matern12": 1.0}
 
 
+class ShapePrior(BaseModel):
+    """Prior that a fleet gives to (log sigma - log eta, log l): Normal, flat in log eta (see fleet_prior).
+
+    Attributes:
+        mean: of both.
+        variance: of both.
+        covariance: between them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: tuple[float, float]
+    variance: tuple[PositiveFloat, PositiveFloat]
+    covariance: float = 0.0
+
+    @model_validator(mode="after")
+    def _is_definite(self) -> "ShapePrior":
+        if self.covariance**2 >= self.variance[0] * self.variance[1]:
+            raise ValueError("covariance is too large for these variances: the prior must be a proper Normal")
+        return self
+
+    @property
+    def conditional(self) -> tuple[float, float, float, float, float]:
+        """(m0, s0, m1, slope, s1): ratio ~ Normal(m0, s0^2), log l ~ Normal(m1 + slope (ratio - m0), s1^2)."""
+        (m0, m1), (v0, v1) = self.mean, self.variance
+        slope = self.covariance / v0
+        return m0, v0**0.5, m1, slope, (v1 - slope * self.covariance) ** 0.5
+
+
 class ModelConfig(BaseModel):
-    """Priors, all on the standardised scale; lengthscale and period in months."""
+    """Priors, all on the standardised scale; lengthscale and period in steps of the series (months, or quarters).
+
+    `harmonics` and `lengthscale_median` follow the period where they are not given: all harmonics up to the sixth, and
+    two periods. Numbers that a fleet has given (`pooled_slope_*`, `seasonal_sd`, `shape_prior`) are in units of the
+    series, of its logarithm where `transform` is log.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +62,29 @@ class ModelConfig(BaseModel):
     # Slope's prior pooled over other series, degC per decade (see pooling); replaces Normal(0, slope_scale).
     pooled_slope_mean: float | None = None
     pooled_slope_sd: float | None = Field(None, gt=0)
+    # Prior sd of the coefficients of each harmonic; replaces coefficient_scale (see fleet_prior).
+    seasonal_sd: tuple[PositiveFloat, ...] | None = None
+    # Replaces the priors of sigma, eta and l.
+    shape_prior: ShapePrior | None = None
+    # Share of the slope that is left after each step of a forecast; None: the line goes on.
+    damping: float | None = Field(None, gt=0, lt=1)
+    # log: the model is of log(y), for positive series; auto: the more probable one (see transform).
+    transform: Transform = "none"
+    # Longer histories are forecast by an average with the same model on the newest years (see windows); None: never.
+    recent_years: int | None = Field(None, ge=3, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_follow_the_period(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(period := given.get("period"), int):
+            given = {"harmonics": min(6, period // 2), "lengthscale_median": 2.0 * period} | given
+        return given
+
+    @model_validator(mode="after")
+    def _one_seasonal_sd_a_harmonic(self) -> "ModelConfig":
+        if self.seasonal_sd is not None and len(self.seasonal_sd) != self.harmonics:
+            raise ValueError(f"seasonal_sd has {len(self.seasonal_sd)} numbers for harmonics={self.harmonics}")
+        return self
 
     @model_validator(mode="after")
     def _harmonics_are_identifiable(self) -> "ModelConfig":
@@ -65,6 +123,8 @@ class InferenceConfig(BaseModel):
     max_k_hat: float = Field(0.7, gt=0, le=1.0)
     min_ess: float = Field(400, ge=10)
     fallback: bool = True
+    # A fallback to NUTS that takes longer is given up: the series keeps what failed the gate, and is flagged by it.
+    max_fallback_seconds: float = Field(120.0, gt=0)
     chains: int = Field(4, ge=2, le=64)
     tune: int = Field(1000, ge=100)
     target_accept: float = Field(0.9, ge=0.5, lt=1.0)

@@ -25,5 +25,13 @@ class InferenceError(StructuralError):
     """No method of the configured chain passed its own diagnostics."""
 
 
+class SamplingTimeoutError(InferenceError):
+    """NUTS as a fallback took longer than it may."""
+
+
+class FleetFileError(StructuralError):
+    """A text is not a fleet prior this version can read."""
+
+
 class PosteriorFileError(StructuralError):
     """A file is not a posterior this version can read."""

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .contents import attribute_of, from_contents
+from .contents import attribute_of, from_contents, has_recent
 from .errors import PosteriorFileError
 from .posterior import Posterior
 
 MAX_BYTES = 64 * 1024  # a series
 
-_PARTS = ("log_theta", "weight", "temperature", "attribute")
+_PARTS = ("log_theta", "weight", "recent_log_theta", "recent_weight", "temperature", "attribute")
 
 
 def pack(posteriors: Iterable[Posterior]) -> bytes:
@@ -31,9 +31,12 @@ def pack(posteriors: Iterable[Posterior]) -> bytes:
     ids: list[str] = []
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in _PARTS}
     for posterior in posteriors:
+        recent = posterior.recent
         own: dict[str, NDArray[Any]] = {
             "log_theta": posterior.log_theta,
             "weight": posterior.raw_weight,
+            "recent_log_theta": np.empty((0, 3), np.float32) if recent is None else recent.log_theta,
+            "recent_weight": np.empty(0, np.float32) if recent is None else recent.raw_weight,
             "temperature": posterior.series.values,
             "attribute": np.frombuffer(attribute_of(posterior).encode(), dtype=np.uint8),
         }
@@ -82,12 +85,12 @@ class Fleet:
         Raises:
             KeyError: the archive has no such series.
         """
-        return from_contents(
-            self._part("log_theta", series),
-            self._part("weight", series),
-            self._part("temperature", series),
-            self._part("attribute", series).tobytes().decode(),
-        )
+        attribute = self._part("attribute", series).tobytes().decode()
+        recent = None
+        if has_recent(attribute):
+            recent = self._part("recent_log_theta", series), self._part("recent_weight", series)
+        points = self._part("log_theta", series), self._part("weight", series)
+        return from_contents(*points, self._part("temperature", series), attribute, recent)
 
     def _part(self, name: str, series: str) -> NDArray[Any]:
         place, ends = self._position[series], self._arrays[f"{name}_end"]

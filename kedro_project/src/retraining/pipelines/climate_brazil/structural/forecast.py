@@ -1,88 +1,86 @@
-"""A predictive distribution for each month: a weighted mixture of Gaussians, in degC."""
+"""A predictive distribution for each month, in the unit of the series: what every form of it can do."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
+Months = NDArray[np.datetime64]
 
-SQRT_TWO_PI = float(np.sqrt(2 * np.pi))
 NEWTON_STEPS = 60
 SMALL_STEP = 1e-6  # in standard deviations: an error e becomes e^2, so that what follows such a step is exact
-MOST_NODES, SINH_NODES = 200, 160
-# The trapezoid rule's error for a Gaussian is exp(-2 (pi sd / step)^2); what lies beyond REACH is less than 1e-9.
-NODE_STEP, REACH = 1.0, 6.5  # standard deviations of the narrowest and of every component
+TABLE_NODES, TABLE_TAIL = 64, 1e-4
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """For month h: sum_s weights[s] Normal(means[s, h], sds[s, h]^2). Means, quantiles and CRPS are exact.
+class Forecast(ABC):
+    """One distribution a month, H of them; means, quantiles and CRPS are exact.
 
-    months (H,), weights (S,), means (S, H), sds (S, H).
+    forecast.mean, forecast.quantile([0.1, 0.9]), forecast.interval(0.8), forecast.crps(actual), forecast.draws(100)
     """
 
-    months: NDArray[np.datetime64]
-    weights: Floats
-    means: Floats
-    sds: Floats
-    paths: Callable[[int, int], Floats] | None = field(default=None, repr=False)
-    # Scores, tables and plots ask for the same quantiles and intervals.
-    _quantiles: dict[float, Floats] = field(default_factory=dict, repr=False)
-    _intervals: dict[float, tuple[Floats, Floats]] = field(default_factory=dict, repr=False)
+    months: Months
 
     def __len__(self) -> int:
         return int(self.months.size)
 
     @property
+    @abstractmethod
     def mean(self) -> Floats:
-        """Exact mean, degC."""
-        return self.weights @ self.means
+        """Exact mean (H,)."""
 
     @property
+    @abstractmethod
     def sd(self) -> Floats:
-        """Law of total variance."""
-        spread = self.means - self.mean
-        return np.sqrt(self.weights @ (self.sds**2 + spread**2))
+        """Standard deviation (H,)."""
 
+    @abstractmethod
     def newest(self, months: int) -> "Forecast":
-        """The last so many months, or all where there are fewer."""
-        return Forecast(self.months[-months:], self.weights, self.means[:, -months:], self.sds[:, -months:])
+        """The last so many months, or all where there are fewer; without paths through them."""
 
-    def _at(self, x: Floats) -> tuple[Floats, Floats, Floats]:
-        """Cdf, density and slope of the density at one point a month; x (H,)."""
-        z = (x - self.means) / self.sds
-        density = np.exp(-0.5 * z * z) / (SQRT_TWO_PI * self.sds)
-        w = self.weights
-        return w @ ndtr(z), w @ density, -(w @ (density * z / self.sds))
+    @abstractmethod
+    def cdf_at(self, x: Floats) -> Floats:
+        """P(value <= x) at one point a month, x (H,)."""
+
+    @abstractmethod
+    def density_at(self, x: Floats) -> Floats:
+        """Density at one point a month, x (H,)."""
+
+    @abstractmethod
+    def quantile_at(self, q: float | Floats) -> Floats:
+        """Quantile of one level for all months, or of one a month (H,)."""
+
+    @abstractmethod
+    def partial_mean(self, x: Floats) -> Floats:
+        """E[value; value <= x] at one point a month, x (H,)."""
+
+    @abstractmethod
+    def half_mean_difference(self) -> Floats:
+        """E|X - X'| / 2 of two independent values (H,)."""
+
+    @abstractmethod
+    def draws(self, n: int, seed: int = 0) -> Floats:
+        """n draws, (n, H). From a posterior: coherent paths through the months; from a baseline: months apart."""
+
+    @abstractmethod
+    def _interval(self, mass: float) -> tuple[Floats, Floats]:
+        """Shortest interval that holds `mass`."""
+
+    # Scores, tables and plots ask for the same quantiles and intervals.
+    @cached_property
+    def _quantiles(self) -> dict[float, Floats]:
+        return {}
+
+    @cached_property
+    def _intervals(self) -> dict[float, tuple[Floats, Floats]]:
+        return {}
 
     def cdf(self, x: ArrayLike) -> Floats:
         """P(value <= x) for each month; `x` is one number or one a month."""
-        return self._cdf_at(np.broadcast_to(np.asarray(x, dtype=float), self.months.shape))
-
-    def _quantile(self, q: float) -> Floats:
-        """Newton's method kept inside a bracket that the components' own quantiles give."""
-        own = self.means + self.sds * ndtri(q)
-        if len(own) == 1:
-            return own[0]
-        low, high = own.min(axis=0), own.max(axis=0)
-        small = SMALL_STEP * self.sds.min(axis=0)
-        x = np.clip(self.mean + self.sd * ndtri(q), low, high)
-        for _ in range(NEWTON_STEPS):
-            z = (x - self.means) / self.sds
-            cdf = self.weights @ ndtr(z)
-            density = self.weights @ (np.exp(-0.5 * z * z) / self.sds) / SQRT_TWO_PI
-            low, high = np.where(cdf < q, x, low), np.where(cdf < q, high, x)
-            proposed = x + (q - cdf) / np.maximum(density, 1e-300)
-            inside = (proposed >= low) & (proposed <= high)
-            moved = np.where(inside, proposed, (low + high) / 2)
-            done = bool(np.all(inside & (np.abs(moved - x) <= small)))
-            x = moved
-            if done:
-                break
-        return x
+        return self.cdf_at(np.broadcast_to(np.asarray(x, dtype=float), self.months.shape))
 
     def quantile(self, q: float | Sequence[float]) -> Floats:
         """Exact quantiles, shape (Q, H); a single q gives one row."""
@@ -91,14 +89,11 @@ class Forecast:
             raise ValueError(f"quantile levels must lie strictly between 0 and 1, got {q}")
         for level in levels.tolist():
             if level not in self._quantiles:
-                self._quantiles[level] = self._quantile(level)
+                self._quantiles[level] = self.quantile_at(level)
         return np.stack([self._quantiles[level] for level in levels.tolist()])
 
     def interval(self, mass: float = 0.8) -> tuple[Floats, Floats]:
-        """Highest-density interval: the shortest [low, high] that holds `mass`, each (H,).
-
-        Newton's method for F(high) - F(low) = mass and log f(high) = log f(low), from the central interval.
-        """
+        """Highest-density interval: the shortest [low, high] that holds `mass`, each (H,)."""
         if not 0 < mass < 1:
             raise ValueError(f"mass must lie strictly between 0 and 1, got {mass}")
         if mass not in self._intervals:
@@ -106,90 +101,31 @@ class Forecast:
         low, high = self._intervals[mass]
         return low.copy(), high.copy()
 
-    def _interval(self, mass: float) -> tuple[Floats, Floats]:
-        # Rounded, so that the central interval's ends are the quantiles that others ask for: (1 - 0.8) / 2 is not 0.1.
-        low, high = self.quantile([round((1 - mass) / 2, 12), round((1 + mass) / 2, 12)])
-        if len(self.weights) == 1:  # one Gaussian is symmetric
-            return low, high
-        scale, small = self.sd, SMALL_STEP * self.sds.min(axis=0)
-        for _ in range(NEWTON_STEPS):
-            cdf_low, f_low, s_low = self._at(low)
-            cdf_high, f_high, s_high = self._at(high)
-            missing = mass - (cdf_high - cdf_low)
-            uneven = np.log(f_low) - np.log(f_high)
-            r_low, r_high = s_low / f_low, s_high / f_high
-            determinant = f_low * r_high - r_low * f_high  # < 0 while low is left of the mode and high right of it
-            safe = np.minimum(determinant, -1e-9 / scale**2)
-            d_low = (-missing * r_high + f_high * uneven) / safe
-            d_high = (f_low * uneven - r_low * missing) / safe
-            limit = 0.25 * scale
-            d_low, d_high = np.clip(d_low, -limit, limit), np.clip(d_high, -limit, limit)
-            low, high = low + d_low, high + d_high
-            if np.all(np.maximum(np.abs(d_low), np.abs(d_high)) <= small):
-                break
-        return low, high
-
-    def draws(self, n: int, seed: int = 0) -> Floats:
-        """n draws, (n, H). From a posterior: coherent paths through the months; from a baseline: months apart."""
-        if self.paths is not None:
-            return self.paths(n, seed)
-        rng = np.random.default_rng(seed)
-        component = systematic(self.weights, n, rng)
-        return self.means[component] + self.sds[component] * rng.standard_normal((n, len(self)))
-
     def crps(self, actual: ArrayLike) -> Floats:
-        """Continuous ranked probability score, degC; NaN where `actual` is NaN.
+        """Continuous ranked probability score, in the unit of the series; NaN where `actual` is NaN.
 
-        E|X - y| - E|X - X'| / 2, the first in closed form (Grimit et al. 2006), the second as the integral of
-        F (1 - F) by the trapezoid rule, which for an analytic integrand converges exponentially.
+        E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21).
         """
         y = np.asarray(actual, dtype=float)
         if y.shape != self.months.shape:
             raise ValueError(f"expected one actual value a month, {len(self)}, got shape {y.shape}")
-        z = (y - self.means) / self.sds
-        absolute = self.sds * (z * (2 * ndtr(z) - 1) + 2 * np.exp(-0.5 * z * z) / SQRT_TWO_PI)
-        return self.weights @ absolute - self._half_mean_difference()
+        return self._absolute_error(y) - self.half_mean_difference()
 
-    def _half_mean_difference(self) -> Floats:
-        """Integral of F (1 - F): evenly spaced nodes, unless a few wide components would need too many of them."""
-        if len(self.weights) == 1:
-            return self.sds[0] / np.sqrt(np.pi)
-        low = (self.means - REACH * self.sds).min(axis=0)
-        high = (self.means + REACH * self.sds).max(axis=0)
-        nodes = int(np.ceil(((high - low) / (NODE_STEP * self.sds.min(axis=0))).max()))
-        if nodes > MOST_NODES:
-            return self._heavy_tailed_half_mean_difference(low, high)
-        nodes = max(nodes, 24)
-        step = (high - low) / nodes
-        total = np.zeros(len(self))
-        for i in range(1, nodes):
-            cdf = self._cdf_at(low + i * step)
-            total += cdf * (1 - cdf)
-        return total * step
+    def _absolute_error(self, y: Floats) -> Floats:
+        """E|X - y| = y (2 F(y) - 1) + E[X] - 2 E[X; X <= y]."""
+        return y * (2 * self.cdf_at(y) - 1) + self.mean - 2 * self.partial_mean(y)
 
-    def _heavy_tailed_half_mean_difference(self, low: Floats, high: Floats) -> Floats:
-        """The same integral with x = centre + scale sinh(v), whose steps grow with the distance from the centre.
+    @cached_property
+    def table(self) -> tuple[Floats, Floats]:
+        """Values (N, H), evenly spaced between far quantiles, and normal scores of their cdf (N, H), increasing.
 
-        A short history leaves lengthscale and amplitude to their priors: components thousands of times wider than
-        the others then carry a millionth of the weight.
+        A value is nearly linear in its normal score, so that straight lines between 64 nodes are good to 1e-3 sd: for
+        draws, whose Monte Carlo error is larger, and for where a shortest interval begins.
         """
-        centre = self._quantile(0.5)
-        order = np.argsort(self.sds, axis=0)
-        below = np.cumsum(self.weights[order], axis=0)
-        typical = np.argmax(below >= 0.01, axis=0)  # one in a hundred is narrower
-        scale = 2 * np.take_along_axis(np.take_along_axis(self.sds, order, 0), typical[None], 0)[0]
-        first, last = np.arcsinh((low - centre) / scale), np.arcsinh((high - centre) / scale)
-        step = (last - first) / SINH_NODES
-        total = np.zeros(len(self))
-        for i in range(1, SINH_NODES):
-            v = first + i * step
-            cdf = self._cdf_at(centre + scale * np.sinh(v))
-            total += cdf * (1 - cdf) * np.cosh(v)
-        return total * step * scale
-
-    def _cdf_at(self, x: Floats) -> Floats:
-        """P(value <= x) at one point a month, x (H,)."""
-        return self.weights @ ndtr((x - self.means) / self.sds)
+        low, high = self.quantile_at(TABLE_TAIL), self.quantile_at(1 - TABLE_TAIL)
+        values = low + np.linspace(0, 1, TABLE_NODES)[:, None] * (high - low)
+        score = ndtri(np.clip([self.cdf_at(row) for row in values], TABLE_TAIL, 1 - TABLE_TAIL))
+        return values, np.maximum.accumulate(score + 1e-12 * np.arange(TABLE_NODES)[:, None])
 
 
 def systematic(weights: Floats, n: int, rng: np.random.Generator) -> NDArray[np.int64]:

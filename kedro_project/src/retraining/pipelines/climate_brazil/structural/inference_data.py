@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .contents import ATTRIBUTE, DATA, POINTS, from_contents, to_contents
+from .contents import ATTRIBUTE, DATA, POINTS, RECENT_POINTS, from_contents, to_contents
 from .errors import PosteriorFileError
 from .forecast import systematic
 from .posterior import Posterior
@@ -78,9 +78,13 @@ def from_inference_data(idata: "arviz.InferenceData") -> Posterior:
     if POINTS not in idata.groups() or ATTRIBUTE not in idata[POINTS].attrs:
         raise PosteriorFileError(f"no group {POINTS!r} written by to_inference_data(): fit the series again")
     points = idata[POINTS]
+    recent = None
+    if RECENT_POINTS in idata.groups():
+        recent = idata[RECENT_POINTS]["log_theta"].values, idata[RECENT_POINTS]["weight"].values
     return from_contents(
         points["log_theta"].values,
         points["weight"].values,
         idata[DATA]["temperature"].values,
         points.attrs[ATTRIBUTE],
+        recent,
     )

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from .coefficients import integrate_out, shift_gram
 from .config import ModelConfig
+from .errors import InvalidSeriesError
 from .kernels import transition, transition_gradient
 from .markov import filter_columns
 from .markov_gradient import quadratic_gradient
 from .priors import log_prior, log_prior_gradient
-from .series import Series, standardise
+from .series import PERIOD, Series, standardise
 from .trend import coefficient_prior, design
 
 Floats = NDArray[np.float64]
@@ -46,16 +47,28 @@ class Target:
     observed: NDArray[np.bool_]
     y_mean: float
     y_sd: float
-    calendar0: int  # months from 1970-01 to the first training month
+    calendar0: int  # steps from 1970-01 to the first training month
+    step: int = 1  # months
 
     @classmethod
     def of(cls, series: Series, model: ModelConfig) -> "Target":
-        """Standardise and lay out the design once; theta varies after that."""
-        data = standardise(series)
-        calendar0 = int(series.first_month.astype("datetime64[M]").astype(np.int64))
+        """Standardise and lay out the design once; theta varies after that.
+
+        Raises:
+            StructuralError: the period is not the year of the series, or `transform` is not settled (see `fit`).
+        """
+        if series.step * model.period != PERIOD and (series.step > 1 or model.period < PERIOD):
+            raise InvalidSeriesError(
+                f"series {series.id!r}: period={model.period} with a value every {series.step} months; a year of "
+                f"quarters is period: 4 with Series(..., step=3), a year of months period: 12 with step=1"
+            )
+        if model.transform == "auto":
+            raise InvalidSeriesError(f"series {series.id!r}: transform: auto is not settled; fit() does that")
+        data = standardise(series, log=model.transform == "log")
+        calendar0 = int(series.first_month.astype("datetime64[M]").astype(np.int64)) // series.step
         x = design(model, calendar0, len(series), 0, len(series))
         z = np.ascontiguousarray(np.column_stack([data.y, x]))
-        return cls(series.id, model, z, data.observed, data.mean, data.sd, calendar0)
+        return cls(series.id, model, z, data.observed, data.mean, data.sd, calendar0, series.step)
 
     @property
     def length(self) -> int:
@@ -65,12 +78,12 @@ class Target:
     @property
     def prior_mean(self) -> Floats:
         """Prior means of the p coefficients, all zero without a pooled slope."""
-        return coefficient_prior(self.model, self.length, self.y_sd)[0]
+        return coefficient_prior(self.model, self.length, self.y_sd, self.step)[0]
 
     @property
     def prior_sd(self) -> Floats:
         """D, the prior standard deviations of the p coefficients."""
-        return coefficient_prior(self.model, self.length, self.y_sd)[1]
+        return coefficient_prior(self.model, self.length, self.y_sd, self.step)[1]
 
     def design(self, start: int, stop: int) -> Floats:
         """Design rows at positions start..stop-1 of the training calendar, (stop - start, p)."""

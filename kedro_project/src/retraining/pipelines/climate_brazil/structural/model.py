@@ -2,8 +2,10 @@
 
     y(t) = intercept + slope tau(t) + f(t) + Fourier(t) + Normal(0, sigma^2),   f ~ GP(0, eta^2 Matern(l))
 
-Everything on the standardised scale, time in months, missing months absent. For sampling, f is its Hilbert-space
-approximation (Riutort-Mayol et al. 2022, Solin & Saerkkae 2020): f = sum_j phi_j(t) sqrt(S(omega_j)) w_j.
+Everything on the standardised scale (of the logarithm, where `transform` is log), time in steps of the series, missing
+months absent. What a fleet has given are numbers of the priors: its slope, its seasonal amplitudes, its shape. For
+sampling, f is its Hilbert-space approximation (Riutort-Mayol et al. 2022, Solin & Saerkkae 2020):
+f = sum_j phi_j(t) sqrt(S(omega_j)) w_j.
 """
 
 from dataclasses import dataclass
@@ -36,6 +38,13 @@ class ModelData:
     basis: Floats
     frequency: Floats
     slope_prior: Floats  # mean and sd
+    seasonal_sd: Floats  # of each Fourier coefficient
+    shape_prior: Floats | None  # of a fleet: (m0, s0, m1, slope, s1), see ShapePrior
+
+    def given(self) -> dict[str, Floats]:
+        """Numbers that another series' or the fleet's fits have given: data, so that one compiled model serves all."""
+        shape = {} if self.shape_prior is None else {"shape_prior": self.shape_prior}
+        return {"slope_prior": self.slope_prior, "seasonal_sd": self.seasonal_sd, **shape}
 
     def hilbert(self) -> dict[str, Floats]:
         """Data of the sampling form."""
@@ -44,12 +53,12 @@ class ModelData:
             "columns": self.columns,
             "phi": self.basis,
             "omega": self.frequency,
-            "slope_prior": self.slope_prior,
+            **self.given(),
         }
 
     def exact(self) -> dict[str, Floats]:
         """Data of the exact form."""
-        return {"y": self.y, "columns": self.columns, "position": self.position, "slope_prior": self.slope_prior}
+        return {"y": self.y, "columns": self.columns, "position": self.position, **self.given()}
 
 
 def basis_size(kernel: str, length: int, shortest: float, longest: float) -> tuple[int, float]:
@@ -95,7 +104,12 @@ def model_data(target: Target, m: int, c: float) -> ModelData:
     basis, frequency = hilbert_basis(kept, target.length, m, c)
     y, columns = target.z[kept, 0].copy(), target.z[kept, 1:].copy()
     slope_prior = np.array([target.prior_mean[1], target.prior_sd[1]])
-    return ModelData(y, columns, kept.astype(float), basis, frequency, slope_prior)
+    given = slope_prior, target.prior_sd[2:], _shape(target.model)
+    return ModelData(y, columns, kept.astype(float), basis, frequency, *given)
+
+
+def _shape(model: ModelConfig) -> Floats | None:
+    return None if model.shape_prior is None else np.array(model.shape_prior.conditional)
 
 
 def example_data(model: ModelConfig, m: int = 64) -> ModelData:
@@ -103,12 +117,24 @@ def example_data(model: ModelConfig, m: int = 64) -> ModelData:
     length = 120
     basis, frequency = hilbert_basis(np.arange(length), length, m, 1.2)
     columns, slope_prior = design(model, 0, length, 0, length), np.array([0.0, model.slope_scale])
-    return ModelData(np.zeros(length), columns, np.arange(float(length)), basis, frequency, slope_prior)
+    given = slope_prior, coefficient_prior(model, length, 1.0)[1][2:], _shape(model)
+    return ModelData(np.zeros(length), columns, np.arange(float(length)), basis, frequency, *given)
 
 
-def _hyperpriors(model: ModelConfig) -> tuple[Any, Any, Any]:
+def _hyperpriors(model: ModelConfig, data: ModelData) -> tuple[Any, Any, Any]:
+    """sigma, amplitude, lengthscale; with a fleet's prior Normal in log ratio and log length, flat in log amplitude."""
     import pymc as pm
 
+    if data.shape_prior is not None:
+        shape = pm.Data("shape_prior", data.shape_prior)
+        ratio = pm.Normal("log_ratio", shape[0], shape[1])
+        log_lengthscale = pm.Normal("log_lengthscale", shape[2] + shape[3] * (ratio - shape[0]), shape[4])
+        log_amplitude = pm.Flat("log_amplitude")
+        return (
+            pm.Deterministic("sigma", pm.math.exp(ratio + log_amplitude)),
+            pm.Deterministic("amplitude", pm.math.exp(log_amplitude)),
+            pm.Deterministic("lengthscale", pm.math.exp(log_lengthscale)),
+        )
     return (
         pm.HalfNormal("sigma", model.noise_scale),
         pm.HalfNormal("amplitude", model.amplitude_scale),
@@ -140,11 +166,11 @@ def build_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
         basis = pm.Data("phi", data.basis, dims=("month", "basis"))
         frequency = pm.Data("omega", data.frequency, dims="basis")
         observed = pm.Data("y", data.y, dims="month")
-        sigma, amplitude, lengthscale = _hyperpriors(model)
+        sigma, amplitude, lengthscale = _hyperpriors(model, data)
         intercept = pm.Normal("intercept", 0, model.intercept_scale)
         slope_prior = pm.Data("slope_prior", data.slope_prior)
         slope = pm.Normal("slope", slope_prior[0], slope_prior[1])
-        fourier = pm.Normal("fourier", 0, model.coefficient_scale, dims="harmonic")
+        fourier = pm.Normal("fourier", 0, pm.Data("seasonal_sd", data.seasonal_sd, dims="harmonic"), dims="harmonic")
         weight = pm.Normal("basis_weight", dims="basis")
         spectrum = amplitude * pt.sqrt(spectral_density(model, frequency, lengthscale))
         trend = intercept + slope * columns[:, 1] + basis @ (spectrum * weight)
@@ -163,10 +189,10 @@ def build_exact_model(model: ModelConfig, data: ModelData) -> "pymc.Model":
         position = pm.Data("position", data.position, dims="month")
         columns = pm.Data("columns", data.columns, dims=("month", "column"))
         observed = pm.Data("y", data.y, dims="month")
-        sigma, amplitude, lengthscale = _hyperpriors(model)
+        sigma, amplitude, lengthscale = _hyperpriors(model, data)
         slope_prior = pm.Data("slope_prior", data.slope_prior)
-        own_sds = coefficient_prior(model, 1, 1.0)[1]
-        linear = columns * pt.set_subtensor(pt.as_tensor(own_sds)[1], slope_prior[1])
+        seasonal_sd = pm.Data("seasonal_sd", data.seasonal_sd)
+        linear = columns * pt.concatenate([[model.intercept_scale, slope_prior[1]], seasonal_sd])
         distance = pt.abs(position[:, None] - position)  # exact zeros: the kernel's own call adds 1e-6 to each
         trend = amplitude**2 * kernel(1, ls=1.0).full_from_distance(distance / lengthscale)
         covariance = trend + linear @ linear.T + sigma**2 * pt.eye(position.shape[0])

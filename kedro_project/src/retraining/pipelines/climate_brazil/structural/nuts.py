@@ -3,6 +3,7 @@
 A model is compiled once for a configuration and basis size, and fed each series' data after that.
 """
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from .config import InferenceConfig, ModelConfig
+from .config import InferenceConfig, ModelConfig, ShapePrior
+from .errors import SamplingTimeoutError
 from .kernels import covariance
 from .likelihood import Target
 from .marginal import Start, Weighted
@@ -55,8 +57,19 @@ def _compiled(model: ModelConfig, m: int) -> Any:
     return nutpie.compile_pymc_model(build_model(model, data) if m else build_exact_model(model, data))
 
 
-def _sample(target: Target, m: int, c: float, config: InferenceConfig, seed: int) -> tuple["xarray.Dataset", float]:
-    """Draws and the number of divergent transitions."""
+# Numbers that are data of the compiled model, here as placeholders.
+_GIVEN = {"pooled_slope_mean": None, "pooled_slope_sd": None, "seasonal_sd": None}
+_SHAPE = ShapePrior(mean=(0.0, 0.0), variance=(1.0, 1.0))
+
+
+def _sample(
+    target: Target, m: int, c: float, config: InferenceConfig, seed: int, seconds: float | None
+) -> tuple["xarray.Dataset", float]:
+    """Draws and the number of divergent transitions.
+
+    Raises:
+        SamplingTimeoutError: it took more than `seconds`, compilation not counted.
+    """
     data = model_data(target, max(m, 1), c)
     values = data.hilbert() if m else data.exact()
     chosen: dict[str, Any] = {"draws": config.draws, "tune": config.tune, "chains": config.chains, "cores": 1}
@@ -64,25 +77,53 @@ def _sample(target: Target, m: int, c: float, config: InferenceConfig, seed: int
     if config.nuts_sampler == "nutpie":
         import nutpie
 
-        plain = target.model.model_copy(update={"pooled_slope_mean": None, "pooled_slope_sd": None})
+        plain = target.model.model_copy(update=_GIVEN | {"shape_prior": target.model.shape_prior and _SHAPE})
         compiled = _compiled(plain, m).with_data(**values)
-        idata = nutpie.sample(compiled, **chosen, seed=seed % 2**32, save_warmup=False, progress_bar=False)
+        chosen |= {"seed": seed % 2**32, "save_warmup": False, "progress_bar": False}
+        sampler = nutpie.sample(compiled, **chosen, blocking=False)
+        began = time.monotonic()
+        while seconds is not None and not _is_finished(sampler):
+            if time.monotonic() - began > seconds:
+                sampler.cancel()
+                raise _too_long(target, seconds)
+            time.sleep(0.05)
+        idata = sampler.wait()
     else:
         import pymc as pm
 
+        began = time.monotonic()
+
+        def stop(trace: Any, draw: Any) -> None:
+            if seconds is not None and time.monotonic() - began > seconds:
+                raise _too_long(target, seconds)
+
+        chosen |= {"random_seed": seed % 2**32, "progressbar": False, "compute_convergence_checks": False}
         with build_model(target.model, data) if m else build_exact_model(target.model, data):
-            idata = pm.sample(**chosen, random_seed=seed % 2**32, progressbar=False, compute_convergence_checks=False)
+            idata = pm.sample(**chosen, callback=stop)
     return idata["posterior"], float(idata["sample_stats"]["diverging"].sum())
 
 
-def run_chains(target: Target, config: InferenceConfig, seed: int) -> Chains:
+def _is_finished(sampler: Any) -> bool:
+    try:
+        return bool(sampler.is_finished)
+    except TimeoutError:  # a busy machine: nothing is known yet
+        return False
+
+
+def _too_long(target: Target, seconds: float) -> SamplingTimeoutError:
+    return SamplingTimeoutError(
+        f"series {target.series_id!r}: NUTS took more than max_fallback_seconds={seconds:g}; raise it or points"
+    )
+
+
+def run_chains(target: Target, config: InferenceConfig, seed: int, seconds: float | None = None) -> Chains:
     """Sample, and forecast with the sampled model's own trend, independently of the Kalman filter."""
     import arviz as az
 
     m, c = 0, 1.2
     if config.nuts_trend == "hilbert":
         m, c = basis_size(target.model.kernel, target.length, *plausible_lengthscales(target))
-    posterior, divergences = _sample(target, m, c, config, seed)
+    posterior, divergences = _sample(target, m, c, config, seed, seconds)
     summary = posterior[[*HYPERPARAMETERS, *(LINEAR if m else [])]]
     r_hat = max(float(v.max()) for v in az.rhat(summary).data_vars.values())
     ess = min(float(v.min()) for v in az.ess(summary).data_vars.values())
@@ -127,9 +168,13 @@ def exact_forecast(target: Target, u: Floats) -> Floats:
     return out
 
 
-def sample_nuts(target: Target, config: InferenceConfig, seed: int) -> Weighted:
-    """Thinned, unweighted draws of theta; coefficients and forecasts then follow exactly given each of them."""
-    chains = run_chains(target, config, seed)
+def sample_nuts(target: Target, config: InferenceConfig, seed: int, seconds: float | None = None) -> Weighted:
+    """Thinned, unweighted draws of theta; coefficients and forecasts then follow exactly given each of them.
+
+    Raises:
+        SamplingTimeoutError: it took more than `seconds`.
+    """
+    chains = run_chains(target, config, seed, seconds)
     kept = max(1, min(config.points // config.chains, config.draws))
     index = np.linspace(0, config.draws - 1, kept).round().astype(int)
     u = chains.u[:, index].reshape(-1, 3).astype(np.float32).astype(np.float64)

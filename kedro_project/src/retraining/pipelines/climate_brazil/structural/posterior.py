@@ -17,10 +17,13 @@ from .config import ModelConfig
 from .errors import InvalidHorizonError
 from .forecast import Forecast, systematic
 from .likelihood import Conditional, Target
+from .lognormal import LogMixture
 from .marginal import Start
+from .mixture import Mixture
 from .predict import components_ahead, draw_paths, predict
 from .series import Series
 from .smooth import Smoothed, smooth
+from .windows import AveragedForecast
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +33,11 @@ SMOOTHED_POINTS = 64  # in-sample bands are looked at, not scored: 64 values of 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Data and weighted log theta (S, 3) float32; `chains` > 1 when the points are unweighted chains of NUTS."""
+    """Data and weighted log theta (S, 3) float32; `chains` > 1 when the points are unweighted chains of NUTS.
+
+    `recent` is the posterior of the same model on the newest years alone: a forecast then averages both windows (see
+    windows). Everything else, components and audit too, speaks of the whole history.
+    """
 
     series: Series
     model: ModelConfig
@@ -42,6 +49,7 @@ class Posterior:
     seed: int
     draws: int = 1000
     chains: int = 1
+    recent: "Posterior | None" = None
 
     @property
     def series_id(self) -> str:
@@ -65,12 +73,12 @@ class Posterior:
 
     @property
     def y_mean(self) -> float:
-        """Mean of the observed training months, degC."""
+        """Mean of the observed training months, degC; of their logarithms where the model is of those."""
         return self.target.y_mean
 
     @property
     def y_sd(self) -> float:
-        """Standard deviation of the observed training months, degC."""
+        """Standard deviation of the observed training months, likewise."""
         return self.target.y_sd
 
     @cached_property
@@ -95,13 +103,23 @@ class Posterior:
         return self.target.conditional(self.log_theta.astype(np.float64))
 
     def forecast(self, n_ahead: int) -> Forecast:
-        """Months last_month + 1 ... last_month + n_ahead, degC."""
+        """Months (quarters) 1 to n_ahead after the last, in the unit of the series."""
         self._check_horizon(n_ahead, 1)
+        own = self._of_this_window(n_ahead)
+        return own if self.recent is None else AveragedForecast(own, self.recent._of_this_window(n_ahead))
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the model is of the logarithm."""
+        return self.model.transform == "log"
+
+    def _of_this_window(self, n_ahead: int) -> Forecast:
         target, given, weights = self.target, self.conditional, self.weights
         mean, sd = predict(target, given, n_ahead)
-        months = self.last_month + np.arange(1, n_ahead + 1).astype("timedelta64[M]")
+        months = self.series.ahead(n_ahead)
         paths = Paths(self, n_ahead)
-        return Forecast(months, weights, target.y_mean + target.y_sd * mean, target.y_sd * sd, paths)
+        mixture = Mixture(months, weights, target.y_mean + target.y_sd * mean, target.y_sd * sd, paths)
+        return LogMixture.of(mixture) if self.is_log else mixture
 
     def _check_horizon(self, n_ahead: int, least: int) -> None:
         if not least <= n_ahead <= MAX_AHEAD:
@@ -127,7 +145,8 @@ class Posterior:
     def _in_sample(self) -> Forecast:
         smoothed, equal = self._smoothed, np.full(SMOOTHED_POINTS, 1 / SMOOTHED_POINTS)
         means = self.y_mean + self.y_sd * smoothed.y_mean
-        return Forecast(self.series.months, equal, means, self.y_sd * smoothed.y_sd)
+        mixture = Mixture(self.series.months, equal, means, self.y_sd * smoothed.y_sd)
+        return LogMixture.of(mixture) if self.is_log else mixture
 
     @cached_property
     def summary(self) -> dict[str, NDArray[np.float32]]:
@@ -138,38 +157,47 @@ class Posterior:
         return {name: values.astype(np.float32) for name, values in bands.items()}
 
     def components(self, n_ahead: int = 0) -> dict[str, NDArray[Any]]:
-        """Posterior mean and sd by month, degC: months, trend, trend_sd, seasonality (around 0), seasonality_sd."""
+        """Posterior mean and sd by month: months, trend, trend_sd, seasonality (around 0), seasonality_sd.
+
+        In the unit of the series. Where the model is of the logarithm these are exp(trend) and what the season adds to
+        it, exp(trend + season) - exp(trend), of the means, with sds by the delta method.
+        """
         self._check_horizon(n_ahead, 0)
         smoothed, target, given = self._smoothed, self.target, self._representative
         parts = [smoothed.trend_mean, smoothed.trend_sd, smoothed.seasonality_mean, smoothed.seasonality_sd]
         if n_ahead:
             ahead = components_ahead(target, given, n_ahead)
             parts = [np.concatenate([a, b], axis=1) for a, b in zip(parts, ahead, strict=True)]
-        out: dict[str, NDArray[Any]] = {
-            "months": self.first_month + np.arange(target.length + n_ahead).astype("timedelta64[M]")
-        }
+        out: dict[str, NDArray[Any]] = {"months": np.concatenate([self.series.months, self.series.ahead(n_ahead)])}
         for name, (mean, sd), offset in (("trend", parts[:2], self.y_mean), ("seasonality", parts[2:], 0.0)):
             out[name] = offset + self.y_sd * mean.mean(axis=0)
             out[f"{name}_sd"] = self.y_sd * np.sqrt((sd**2).mean(axis=0) + mean.var(axis=0))
+        if self.is_log:
+            level, fitted = np.exp(out["trend"]), np.exp(out["trend"] + out["seasonality"])
+            out |= {"trend": level, "trend_sd": level * out["trend_sd"]}
+            out |= {"seasonality": fitted - level, "seasonality_sd": fitted * out["seasonality_sd"]}
         return out
 
     def forget(self) -> None:
         """Drop what can be computed again (4 MB for 1,024 points and 700 months), to keep many posteriors in memory."""
         for name in ("conditional", "_representative", "_smoothed", "_in_sample", "target"):
             self.__dict__.pop(name, None)
+        if self.recent is not None:
+            self.recent.forget()
 
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """Sampler of joint paths in degC; a class, so that a forecast can be pickled and sent to another process.
+    """Sampler of joint paths, of the logarithm where the model is of that.
 
-    It keeps the posterior, not what the posterior can forget.
+    A class, so that a forecast can be pickled and sent to another process. It keeps the posterior, not what the
+    posterior can forget.
     """
 
     posterior: Posterior
     n_ahead: int
 
     def __call__(self, n: int, seed: int) -> Floats:
-        """n paths, (n, n_ahead), degC."""
+        """n paths, (n, n_ahead)."""
         target, given, weights = self.posterior.target, self.posterior.conditional, self.posterior.weights
         return target.y_mean + target.y_sd * draw_paths(target, given, weights, self.n_ahead, n, seed)

@@ -14,8 +14,9 @@ from .proposal import Proposal
 
 Floats = NDArray[np.float64]
 
-EXTENT, MAX_NODES = 4.8, 200_000  # approximate sds each way at first
-STEPS = (0.8, 0.5)
+# Half a million nodes are seconds on a short history, NUTS in their place is minutes.
+EXTENT, MAX_NODES = 4.8, 500_000  # approximate sds each way at first
+STEPS = (0.8, 0.5, 0.35)
 MAX_EDGE, MAX_ERROR, NEGLIGIBLE = 5e-4, 0.01, 1e-5
 MISPLACED = 0.3  # of the mass at the edge: the approximation lies beside the posterior
 

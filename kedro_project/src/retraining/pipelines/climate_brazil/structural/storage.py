@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .contents import ATTRIBUTE, DATA, POINTS, Arrays, from_contents, to_contents
+from .contents import ATTRIBUTE, DATA, POINTS, RECENT_POINTS, Arrays, from_contents, has_recent, to_contents
 from .errors import PosteriorFileError
 from .inference_data import posterior_draws
 from .posterior import Posterior
@@ -147,8 +147,12 @@ def load_posterior(source: str | PathLike[str] | io.BytesIO) -> Posterior:
             attribute = points.attrs[ATTRIBUTE]
             log_theta, weight = _values(points, "log_theta"), _values(points, "weight")
             values = _values(data, "temperature")
+            recent = None
+            if has_recent(attribute):
+                group = _own(file, RECENT_POINTS)
+                recent = _values(group, "log_theta"), _values(group, "weight")
     except FileNotFoundError:
         raise
     except (OSError, KeyError, AttributeError) as error:
         raise PosteriorFileError(f"{name} is not a stored posterior ({error}); fit the series again") from error
-    return from_contents(log_theta, weight, values, attribute)
+    return from_contents(log_theta, weight, values, attribute, recent)

@@ -11,9 +11,15 @@ from .seasonality import fourier_columns, fourier_labels
 MONTHS_A_DECADE = 120
 
 
-def tau(position: NDArray[Any], length: int) -> NDArray[np.float64]:
-    """Months since the first, centred and scaled: -1 at the first training month, +1 at the last."""
+def tau(position: NDArray[Any], length: int, damping: float | None = None) -> NDArray[np.float64]:
+    """Steps since the first, centred and scaled: -1 at the first training step, +1 at the last.
+
+    With damping phi, h steps after the last count as phi (1 - phi^h) / (1 - phi) (Gardner & McKenzie 1985).
+    """
     half = (length - 1) / 2
+    if damping is not None:
+        ahead = np.maximum(position - (length - 1), 0)
+        position = np.minimum(position, length - 1) + damping * (1 - damping**ahead) / (1 - damping)
     return (position - half) / half
 
 
@@ -21,7 +27,7 @@ def design(model: ModelConfig, calendar0: int, length: int, start: int, stop: in
     """Columns (1, tau, Fourier) for positions start..stop-1; position 0 is the first training month."""
     position = np.arange(start, stop)
     seasonal = fourier_columns(calendar0 + position, model.period, model.harmonics)
-    return np.column_stack([np.ones(len(position)), tau(position, length), seasonal])
+    return np.column_stack([np.ones(len(position)), tau(position, length, model.damping), seasonal])
 
 
 def column_labels(model: ModelConfig) -> list[str]:
@@ -29,15 +35,20 @@ def column_labels(model: ModelConfig) -> list[str]:
     return ["intercept", "slope", *fourier_labels(model.period, model.harmonics)]
 
 
-def coefficient_prior(model: ModelConfig, length: int, y_sd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def coefficient_prior(
+    model: ModelConfig, length: int, y_sd: float, step: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Prior means and standard deviations D of the coefficients, standardised, in the order of the design's columns.
 
-    Only a pooled slope depends on the data: tau runs over (length - 1) / 2 months a unit, y over y_sd degC.
+    What a fleet has given is in units: tau runs over (length - 1) / 2 steps (of `step` months) a unit, y over y_sd.
     """
-    seasonal = len(fourier_labels(model.period, model.harmonics))
-    sd = np.array([model.intercept_scale, model.slope_scale] + [model.coefficient_scale] * seasonal)
+    labels = fourier_labels(model.period, model.harmonics)
+    seasonal = [model.coefficient_scale] * len(labels)
+    if model.seasonal_sd is not None:
+        seasonal = [model.seasonal_sd[int(label[3:]) - 1] / y_sd for label in labels]
+    sd = np.array([model.intercept_scale, model.slope_scale, *seasonal])
     mean = np.zeros_like(sd)
     if model.pooled_slope_mean is not None and model.pooled_slope_sd is not None:
-        unit = (length - 1) / 2 / (MONTHS_A_DECADE * y_sd)
+        unit = step * (length - 1) / 2 / (MONTHS_A_DECADE * y_sd)
         mean[1], sd[1] = unit * model.pooled_slope_mean, unit * model.pooled_slope_sd
     return mean, sd
