@@ -81,7 +81,7 @@ def test_a_lone_series_with_the_stored_prior_forecasts_as_in_the_full_run(fleet)
     lone = fit_fleet(rows(fleet[2:3]), config, prior=stored)
     one, other = full.forecast(12)["s2"], lone.forecast(12)["s2"]
     np.testing.assert_allclose(one.mean, other.mean, atol=1e-9)
-    own = fit(fleet[2], fleet=stored).forecast(12)
+    own = fit(fleet[2], config.model, fleet=stored).forecast(12)
     shift = (own.quantile([0.1, 0.9]) - one.quantile([0.1, 0.9])) / one.sd  # another start of the grid
     assert np.abs(shift).max() < 0.01
 

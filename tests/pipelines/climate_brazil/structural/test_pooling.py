@@ -35,6 +35,12 @@ def test_long_histories_and_few_donors_leave_the_model_alone(simulated, years, d
     assert with_pooled_slope(MODEL, simulated(120), few, years) is MODEL
 
 
+@pytest.mark.parametrize("transform", ["log", "auto"])
+def test_slopes_in_degrees_are_no_slopes_of_a_logarithm(simulated, transform):
+    model = ModelConfig(transform=transform)
+    assert with_pooled_slope(model, simulated(120), SLOPES, 60) is model
+
+
 def test_a_tight_prior_is_the_slope_of_the_forecast(simulated):
     """Five years of noise, told that it warms by 12 degC a decade: 1.2 degC a year."""
     model = ModelConfig(pooled_slope_mean=12.0, pooled_slope_sd=1e-3, amplitude_scale=1e-3)

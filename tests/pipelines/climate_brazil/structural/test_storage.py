@@ -1,3 +1,5 @@
+import io
+import json
 import pickle
 import weakref
 
@@ -6,12 +8,14 @@ import numpy as np
 import pytest
 
 from retraining.pipelines.climate_brazil.structural import (
+    Fleet,
     InvalidHorizonError,
     ModelConfig,
     PosteriorFileError,
     fit,
     from_inference_data,
     load_posterior,
+    pack,
     save_posterior,
     to_inference_data,
     to_netcdf,
@@ -84,6 +88,43 @@ def test_inference_data_round_trip(posterior, tmp_path):
         posterior,
         from_inference_data(az.from_netcdf(str(tmp_path / "idata.nc"), engine="h5netcdf")),
     )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_windows_and_a_logarithm_come_back_from_every_kind_of_file(simulated, tmp_path):
+    model = ModelConfig(recent_years=3, transform="log", seasonal_sd=(0.5,) * 6, damping=0.9)
+    both, one = fit(simulated(60, name="both"), model), fit(simulated(60, name="one"))
+    assert both.recent is not None and one.recent is None
+    save_posterior(both, tmp_path / "p.nc")
+    archive = Fleet(pack([one, both]))
+    for again in (
+        load_posterior(tmp_path / "p.nc"),
+        archive.posterior("both"),
+        from_inference_data(to_inference_data(both)),
+    ):
+        same(both, again)
+        assert again.recent.model == both.recent.model and len(again.recent.series) == 36
+    same(one, archive.posterior("one"))
+    with h5py.File(tmp_path / "p.nc", "a") as file:
+        del file["recent_unconstrained_posterior"]
+    with pytest.raises(PosteriorFileError, match="is not a stored posterior"):
+        load_posterior(tmp_path / "p.nc")
+
+
+def test_an_archive_from_before_two_windows_is_read(simulated):
+    posterior = fit(simulated(60))
+    old = {}
+    with np.load(io.BytesIO(pack([posterior])), allow_pickle=False) as archive:
+        old = {name: archive[name] for name in archive.files if not name.startswith("recent")}
+    text = json.loads(old["attribute"].tobytes())
+    del text["step"]
+    new = ("seasonal_sd", "shape_prior", "damping", "transform", "recent_years")
+    text["model"] = {name: value for name, value in text["model"].items() if name not in new}
+    old["attribute"] = np.frombuffer(json.dumps(text).encode(), dtype=np.uint8)
+    old["attribute_end"] = np.array([len(old["attribute"])])
+    content = io.BytesIO()
+    np.savez_compressed(content, **old)
+    same(posterior, Fleet(content.getvalue()).posterior("simulated"))
 
 
 def test_a_foreign_file_is_named(tmp_path):

@@ -28,7 +28,8 @@ def audit(
 ) -> dict[str, float]:
     """Differences between the NUTS posterior and the fast one.
 
-    NUTS runs on the dense exact covariance unless `inference` says otherwise.
+    Both are of the whole history: of a posterior with two windows the recent one is not audited, and `forecast` means
+    that of the whole history alone. NUTS runs on the dense exact covariance unless `inference` says otherwise.
 
     z_<name>: difference of posterior means of log theta, in Monte Carlo standard errors of both. z_forecast: the
     largest such |z| of the forecast mean over twelve months. shift_<name>: the same differences in posterior

@@ -28,6 +28,7 @@ class FleetConfig(BaseModel):
     """How a fleet is fitted.
 
     Attributes:
+        model: two windows by default, which win beside a fleet's prior (docs/benchmarks.md).
         fleet_prior: auto uses it where it wins on the fleet's own past; on and off decide.
         donors: of more series a seeded sample of so many teaches.
         least: observed months (quarters) below which a series gets the climatology of its group.
@@ -35,7 +36,7 @@ class FleetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = ModelConfig(recent_years=10)
     inference: InferenceConfig = InferenceConfig()
     fleet_prior: Literal["auto", "on", "off"] = "auto"
     donors: int = Field(500, ge=5)

@@ -24,11 +24,11 @@ def donor_slopes(series: Mapping[str, Series]) -> dict[str, float]:
 def with_pooled_slope(model: ModelConfig, series: Series, slopes: Mapping[str, float], min_years: float) -> ModelConfig:
     """The model with the other series' slopes as prior, where the history is shorter than `min_years`.
 
-    The series' own slope is left out: its data would count twice. With fewer than `MIN_DONORS` others the model stays
-    as it is.
+    The series' own slope is left out: its data would count twice. With fewer than `MIN_DONORS` others, or where the
+    model is (or may be) of the logarithm, whose slopes have another unit, the model stays as it is.
     """
     others = sorted(slope for name, slope in slopes.items() if name != series.id)
-    if len(series) >= 12 * min_years or len(others) < MIN_DONORS:
+    if len(series) >= 12 * min_years or len(others) < MIN_DONORS or model.transform != "none":
         return model
     mean = fsum(others) / len(others)
     sd = sqrt(fsum((slope - mean) ** 2 for slope in others) / (len(others) - 1))

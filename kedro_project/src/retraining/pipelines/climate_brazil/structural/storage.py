@@ -103,6 +103,8 @@ def _own(group: "h5py.Group", name: str) -> Any:
     """
     from h5py import h5l
 
+    if not group.id.links.exists(name.encode()):
+        raise KeyError(f"{name} is absent")
     if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise KeyError(f"{name} is a link")
     return group[name]

@@ -4,10 +4,10 @@ Both models are of the same observations: the density of y under the model of lo
 
     log p(log y) - sum log y   against   log p(y)
 
-says which is more probable (Box & Cox 1964, section 3). The logarithm must be e^3 times as
-probable (strong evidence, Kass & Raftery 1995): where a series varies by a few percent both are the same model, and the
-plain one is kept. Each evidence is Laplace's approximation over the three
-hyperparameters; the coefficients are integrated out exactly.
+says which is more probable (Box & Cox 1964, section 3). Where neither is e^3 times as probable as the other (strong
+evidence, Kass & Raftery 1995), a series that lies more than five standard deviations above zero is taken as it is (both
+are the same model there), a series nearer to zero by its logarithm, whose forecasts stay above it. Each evidence is
+Laplace's approximation over the three hyperparameters; the coefficients are integrated out exactly.
 """
 
 from typing import Literal
@@ -19,7 +19,7 @@ from .likelihood import LOG_TWO_PI, Target
 from .marginal import find_mode, hessian
 from .series import Series
 
-MARGIN = 3.0
+MARGIN, FAR = 3.0, 5.0
 
 
 def settle_transform(series: Series, model: ModelConfig) -> ModelConfig:
@@ -38,7 +38,8 @@ def settle_transform(series: Series, model: ModelConfig) -> ModelConfig:
             log_evidence(Target.of(series, model.model_copy(update=plain | {"transform": one})))
             for one in ("none", "log")
         )
-        if log - float(np.log(kept).sum()) > as_it_is + MARGIN:
+        margin = MARGIN if kept.mean() > FAR * kept.std() else -MARGIN
+        if log - float(np.log(kept).sum()) > as_it_is + margin:
             chosen = "log"
     return model.model_copy(update={"transform": chosen})
 
