@@ -73,4 +73,4 @@ def test_a_tenth_of_a_degree_more_would_be_seen(simulated, monkeypatch):
     monkeypatch.setattr(
         Mixture, "interval", lambda self, mass=0.8: (usual(self, mass)[0] - WIDER, usual(self, mass)[1] + WIDER)
     )
-    assert not calibrated(coverages(forecasts(simulated, ModelConfig())))
+    assert not calibrated(coverages(forecasts(simulated, ModelConfig(), False)))
