@@ -22,6 +22,7 @@ from operations.native.ports import HOST, wanted_port
 from operations.native.supervisor import Supervisor
 from operations.native.waiting import not_in_time, ready_within
 from tracked_kedro.cli.caller import end_with_make
+from tracked_kedro.cli.left_over import end_left_over
 from tracked_kedro.cli.locks import UI, only_one
 
 # Where the buttons of Airflow's pages find MLflow's; known to the plugin under this name too.
@@ -41,6 +42,7 @@ def serve() -> int:
         raise click.ClickException("AIRFLOW_HOME is not set; start with `make ui`, which sets the environment")
     with only_one(UI, "open the addresses that it has printed"):
         end_with_make()
+        end_left_over()
         return _serve()
 
 

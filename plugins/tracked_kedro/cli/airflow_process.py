@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
+from tracked_kedro.cli.caller import signalled_when_parent_ends
 from tracked_kedro.cli.progress import COUNT
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.names import DAG_FILE_SUFFIX
@@ -14,6 +16,7 @@ from tracked_kedro.names import DAG_FILE_SUFFIX
 def dags_test(dag: str) -> None:
     """Import what the tasks will need, say how many there are, wait for the parameters, and run `airflow dags test`.
 
+    It ends with the command that has started it, however that one ends.
     The parameters come as one line of JSON on standard input; where that ends without a line, nothing is run.
 
     Args:
@@ -22,6 +25,7 @@ def dags_test(dag: str) -> None:
     Raises:
         PermanentError: its file is not there.
     """
+    signalled_when_parent_ends(signal.SIGKILL)
     # In this order: Airflow configures logging, and the others then leave it alone.
     from airflow import __main__ as airflow
     from airflow.cli.commands import dag_command  # noqa: F401

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from tracked_kedro import names
-from tracked_kedro.cli.printable import printable
+from tracked_kedro.cli.left_over import end_left_over
+from tracked_kedro.cli.looking import look, sentences
 from tracked_kedro.errors import UnavailableError, classified
-from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.parent_run.reconciliation import Look, StateOf, reconcile
 
 
 def run() -> int:
@@ -18,6 +16,7 @@ def run() -> int:
         Exit code: 0, or 1 when the tracking server or Airflow's database does not answer.
     """
     try:
+        end_left_over()
         found = look()
     except Exception as error:
         seen = classified(error)
@@ -27,7 +26,8 @@ def run() -> int:
         return 1
     for line in sentences(found):
         print(line)
-    print(_conclusion(len(found.ended)))
+    if found.ended or not found.left:
+        print(_conclusion(len(found.ended)))
     print(f"parents_out_of_step={len(found.left)}")
     return 0
 
@@ -36,31 +36,3 @@ def _conclusion(ended: int) -> str:
     if not ended:
         return "Every MLflow run that says RUNNING belongs to a DAG run that goes on: nothing was to be ended."
     return f"{ended} MLflow run{'' if ended == 1 else 's'} said RUNNING though the DAG run was over: ended now."
-
-
-def look() -> Look:
-    """Compare what is RUNNING on the tracking server with Airflow's database once, and end what is over."""
-    tracking_server.connect()
-    return reconcile(*_database())
-
-
-def sentences(found: Look) -> list[str]:
-    """What to tell of a look, a line a run."""
-    return [
-        *(f"{printable(one.name)} ({one.run_id}) is {one.status} now: {one.reason}" for one in found.ended),
-        *(f"{run_id} says RUNNING, its DAG run is over, and the server refuses to end it" for run_id in found.left),
-    ]
-
-
-def _database() -> tuple[StateOf, str | None]:
-    """How Airflow's database answers, and its identity."""
-    from airflow.models.dagrun import DagRun
-    from airflow.models.variable import Variable
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    def state_of(dag_id: str, dag_run_id: str) -> str | None:
-        with create_session() as session:
-            return session.scalar(select(DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
-
-    return state_of, Variable.get(names.AIRFLOW_VARIABLE, default_var=None)

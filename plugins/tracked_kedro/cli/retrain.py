@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import select
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tracked_kedro.cli.caller import end_with_make
+from tracked_kedro.cli.left_over import end_left_over, forget, noted
 from tracked_kedro.cli.locks import RETRAIN, UI, is_held, only_one
 from tracked_kedro.cli.progress import Events, Screen
+from tracked_kedro.cli.room import kept_back, shortage
+from tracked_kedro.cli.run_log import Log
 from tracked_kedro.cli.settings import checked_settings, settled
+from tracked_kedro.cli.signals import Interruption, interruptible
+from tracked_kedro.errors import classified
 from tracked_kedro.kedro_side.locations import var_folder
 
 
@@ -30,27 +41,90 @@ def run(project: Path, dag: str, settings: Sequence[str], variables: Sequence[st
         variables: what a person gave to make, see `settings.from_make`.
 
     Returns:
-        Exit code: 0 when the DAG run succeeded.
+        Exit code: 0 when the DAG run succeeded, 130 after Ctrl-C, 129 where the terminal was closed.
 
     Raises:
-        click.ClickException: a setting cannot be used, or another retraining is running.
+        click.ClickException: a setting cannot be used, another retraining is running, or the disk is full.
     """
+    end_with_make()
     with only_one(RETRAIN, "wait for it, or use another folder with VAR=<folder>"):
         click.echo(f"Retraining {dag} ...")
-        log_file = var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log"
-        checked = checked_settings(project, dag, settings, variables)
-        with Screen("checking the input") as screen, _airflow(dag) as process:
-            _refuse_beside_a_scheduler(dag)
-            conf = settled(project, dag, checked)
-            run_id = _followed(process, conf, screen, log_file)
-        code = process.returncode
+        begun = _Begun(dag, var_folder() / "logs" / f"retrain-{datetime.now():%Y%m%d-%H%M%S}.log")
+        with kept_back() as give_back:
+            try:
+                with interruptible():
+                    code = _run_dag(begun, project, settings, variables)
+            except Interruption as interruption:
+                return _interrupted(begun, interruption)
+            missing = shortage() if code else None
+            if code < 0:
+                _end(begun, "KILLED", f"the process that ran it was killed ({signal.Signals(-code).name})")
+            if missing:
+                give_back()
+                click.echo(missing, err=True)
+                _end(begun, "FAILED", missing)
     # Not earlier: it imports MLflow, which a person who mistyped a value need not wait for.
     from tracked_kedro.cli.result import Result
 
-    result = Result.of("success" if code == 0 else "failed", run_id)
-    click.echo(result.text(log_file))
+    result = Result.of("success" if code == 0 else "failed", begun.parent)
+    click.echo(result.text(begun.log_file))
     click.echo(result.last_line())
-    return code
+    return code if code >= 0 else 128 - code
+
+
+@dataclass
+class _Begun:
+    """What is known of a DAG run.
+
+    Attributes:
+        parent: id of the parent run, once it is open.
+        since: when the DAG run may have begun, seconds since 1970; None before.
+    """
+
+    dag: str
+    log_file: Path
+    parent: str | None = None
+    since: float | None = None
+
+
+def _run_dag(begun: _Begun, project: Path, settings: Sequence[str], variables: Sequence[str]) -> int:
+    checked = checked_settings(project, begun.dag, settings, variables)
+    with Screen("checking the input") as screen, _airflow(begun.dag) as process:
+        _refuse_beside_a_scheduler(begun.dag)
+        conf = settled(project, begun.dag, checked)
+        end_left_over(mine=True)
+        begun.since = time.time()
+        with noted(begun.dag):
+            _follow(process, conf, screen, begun)
+            process.wait()
+    return process.returncode
+
+
+def _interrupted(begun: _Begun, interruption: Interruption) -> int:
+    """End what has begun, and say so where somebody may still read it."""
+    with contextlib.suppress(OSError):
+        click.echo(f"Stopping: {interruption} ...")
+    _end(begun, "KILLED", f"interrupted: {interruption}")
+    from tracked_kedro.cli.result import Result
+
+    with contextlib.suppress(OSError):
+        click.echo(Result("interrupted", begun.parent, "", {}).last_line())
+    return interruption.exit_code
+
+
+def _end(begun: _Begun, status: str, reason: str) -> None:
+    if begun.since is None:
+        return
+    # Not earlier: it imports Airflow and MLflow.
+    from tracked_kedro.cli.interrupted import end
+
+    try:
+        end(begun.dag, begun.since, begun.parent, status, reason)
+    except Exception as error:  # noqa: BLE001  whatever it is, the next command ends the rest
+        with contextlib.suppress(OSError):
+            click.echo(f"The run could not be ended ({classified(error)}); the next command does it", err=True)
+    else:
+        forget()
 
 
 def _refuse_beside_a_scheduler(dag: str) -> None:
@@ -71,32 +145,44 @@ def _airflow(dag: str) -> Iterator[subprocess.Popen[str]]:
     """A process that imports Airflow and waits for parameters; it is ended where none come."""
     command = [sys.executable, "-m", "tracked_kedro", "dags-test", "--dag", dag]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
+    # In a session of its own: Ctrl-C is for this command, which then ends all of it.
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
         try:
             yield process
         except BaseException:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
 
 
-def _followed(process: subprocess.Popen[str], conf: dict[str, Any], screen: Screen, log_file: Path) -> str | None:
-    """Let Airflow run the DAG; its whole output goes to the log file, its progress to the screen.
-
-    Returns:
-        Id of the parent run, None where none was opened.
-    """
+def _follow(process: subprocess.Popen[str], conf: dict[str, Any], screen: Screen, begun: _Begun) -> None:
+    """Let Airflow run the DAG; its whole output goes to the log file, its progress to the screen."""
     assert process.stdin is not None and process.stdout is not None
     # It may have failed before it came to read; what it says of that is shown below.
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(json.dumps(conf) + "\n")
     screen.show("starting Airflow")
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    run_id, events = None, Events()
-    with log_file.open("w") as log:
-        for line in process.stdout:
-            log.write(line)
+    events = Events()
+    with Log(begun.log_file) as log:
+        for line in _lines(process.stdout.fileno()):
+            if problem := log.write(line):
+                screen.show(f"  {problem}")
             if found := re.search(r"parent_run_id=([0-9a-f]{32})", line):
-                run_id = found.group(1)
+                begun.parent = found.group(1)
             if event := events.of(line):
                 screen.show(event)
-    return run_id
+
+
+def _lines(pipe: int) -> Iterator[str]:
+    """Lines as they come.
+
+    Waited for by `select`, which a signal always ends: polars has the system go on with a read that Ctrl-C came upon.
+    """
+    pending = b""
+    while select.select([pipe], [], []) and (piece := os.read(pipe, 65536)):
+        *whole, pending = (pending + piece).split(b"\n")
+        yield from (line.decode(errors="replace") + "\n" for line in whole)
+    if pending:
+        yield pending.decode(errors="replace")

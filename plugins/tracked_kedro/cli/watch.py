@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tracked_kedro.cli import reconcile
+from tracked_kedro.cli.looking import look, sentences
 from tracked_kedro.errors import classified
 from tracked_kedro.kedro_side.locations import var_folder
 
@@ -58,18 +58,18 @@ def beside(scheduler: int) -> int:
     while True:
         now = time.time()
         try:
-            look = reconcile.look()
+            found = look()
         except Exception as error:  # noqa: BLE001  whatever it is, the next look may succeed
             problem = " ".join(str(classified(error)).split())
             pause, failures = min(_EVERY * 2**failures, _LONGEST), failures + 1
             print(f"{problem} Looking again in {pause:.0f} s.", flush=True)
             _tell(Health(now, None, since, problem))
         else:
-            for line in reconcile.sentences(look):
+            for line in sentences(found):
                 print(line, flush=True)
             pause, failures, since = _EVERY, 0, now
-            _tell(Health(now, len(look.left), since))
-            _measure(len(look.left))
+            _tell(Health(now, len(found.left), since))
+            _measure(len(found.left))
         until = time.monotonic() + pause
         while time.monotonic() < until:
             if os.getppid() != scheduler:

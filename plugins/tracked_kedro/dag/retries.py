@@ -11,7 +11,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision
 from tracked_kedro.errors import PermanentError, UnavailableError
 
 # `airflow dags test` signs its DAG runs with this name.
-_DAGS_TEST = "dag_test"
+DAGS_TEST = "dag_test"
 _AT_ONCE = timedelta(seconds=1)
 # After the first failure; twice as long after each further one.
 _BACK_OFF = timedelta(seconds=60)
@@ -40,7 +40,7 @@ class RetryByCause(ExceptionRetryPolicy):
 def is_attended(context: Any) -> bool:
     """Whether `airflow dags test` runs this task, in its own process and with a person waiting."""
     dag_run = (context or {}).get("dag_run")
-    return getattr(dag_run, "triggering_user_name", None) == _DAGS_TEST
+    return getattr(dag_run, "triggering_user_name", None) == DAGS_TEST
 
 
 #: The policy of every generated DAG.
