@@ -27,11 +27,13 @@ from retraining.pipelines.climate_brazil.series.scores import SCHEMA, report_fra
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, forecast_tables
 from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
 from retraining.pipelines.climate_brazil.structural import (
+    Fleet,
     Forecast,
     InferenceConfig,
     Mixture,
     ModelConfig,
     Series,
+    pack,
     to_netcdf,
 )
 
@@ -179,10 +181,16 @@ class TestEvaluate:
         assert "not compared with climatology" in caplog.text
 
 
-def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = True, artifacts=ARTIFACTS):
+def run_shard(
+    *shard: str,
+    table: pl.DataFrame = TABLE,
+    log_artifacts: bool = True,
+    artifacts=ARTIFACTS,
+    model: ModelConfig = MODEL,
+):
     """What the namespace does for one shard: rows, posteriors, forecast tables, records, outcomes."""
     training, holdout = train_test_split(table, 12, min_training_months=1)
-    options = {"series_artifacts": artifacts, "log_artifacts": log_artifacts}
+    options = {"series_artifacts": artifacts, "log_artifacts": log_artifacts, "model": model}
     work = select(shard=shard, training=training, holdout=holdout, **options)
     fits = series_nodes.train(work, INFERENCE, 1)
     held_out = series_nodes.forecast(work, fits)
@@ -195,7 +203,7 @@ def run_shard(*shard: str, table: pl.DataFrame = TABLE, log_artifacts: bool = Tr
         assert set(plots.values()) == {b""}
     graph = {"model_graph.mmd": lambda: "graph TD"}
     tables = forecast_tables(work, held_out, forecasts)
-    return record(work, SeriesResults(scores, refits, plots, tables), ENTRIES, graph, MODEL, INFERENCE, keep)
+    return record(work, SeriesResults(scores, refits, plots, tables), ENTRIES, graph, model, INFERENCE, keep)
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +337,19 @@ def test_whichever_step_fails_for_one_series_the_others_go_on(
     assert set(posteriors) == {"a", "c"}
     for other in ("a", "c"):
         assert comparable(rows[other]) == comparable(together[0][other])
+
+
+def test_a_configured_logarithm_and_second_window_reach_what_is_stored_and_shown() -> None:
+    model = ModelConfig(transform="log", recent_years=5)
+    rows, posteriors, forecasts, records, _ = run_shard("a", model=model)
+    assert rows["a"]["status"] == "finished" and posteriors["a"].recent is not None
+    served = Fleet(pack(posteriors.values())).posterior("a").forecast(12)
+    ahead = forecasts["a"].filter(pl.col("kind") == "ahead")
+    np.testing.assert_allclose(ahead["q025"], served.quantile(0.025)[0])
+    assert (ahead["q025"] > 0).all() and abs(ahead["mean"].mean() - 25) < 2
+    shown = records["a"].parameters
+    assert (shown["transform"], shown["recent_window_start"]) == ("log", "2010-01")
+    assert "figures/forecast.png" in records["a"].files
 
 
 @pytest.mark.parametrize("shards", [[["a"], ["b"], ["c"]], [["c", "a", "b"]], [["b", "c"], ["a"]]], ids=str)

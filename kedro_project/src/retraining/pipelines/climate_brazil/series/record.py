@@ -110,6 +110,10 @@ def record(
                 "n_months": posterior.n_months,
                 "model_id": model_id(model, inference),
                 "model_type": MODEL_TYPE,
+                # log: y_mean and y_std are those of the logarithms.
+                "transform": posterior.model.transform,
+                # First month of the second window; None where forecasts are of the whole history alone.
+                "recent_window_start": str(posterior.recent.first_month) if posterior.recent else None,
                 "y_mean": float(posterior.y_mean),
                 "y_std": float(posterior.y_sd),
                 # Prior of the slope from the other series, °C per decade; None where the slope is the series' own.
