@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf import OmegaConf
 
 from tracked_kedro.kedro_side.locations import RESOLVERS
 from tracked_kedro.kedro_side.plain_values import fault
+from tracked_kedro.kedro_side.written_config import State, state_of, written
 
 #: From the blocks of `airflow.yml` and the runtime parameters to catalog entries.
 Entries = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
@@ -22,6 +26,7 @@ _PATTERNS = {
 }
 # Small, asked for again and again, and plain values.
 _READ_ONCE = ("parameters", "airflow", "mlflow")
+_wanted: ContextVar[frozenset[str] | None] = ContextVar("wanted_entries", default=None)
 
 
 class SharedKeyError(ValueError):
@@ -30,6 +35,25 @@ class SharedKeyError(ValueError):
 
 class NotLiteralError(ValueError):
     """A value from outside asks to be interpolated, or holds a credential; the message names the parameter alone."""
+
+
+@contextmanager
+def entries_of(datasets: frozenset[str] | None) -> Iterator[None]:
+    """Within it, a loader's catalog holds the entries of these datasets and all patterns; None: every entry.
+
+    >>> with entries_of(frozenset({"rents"})):
+    ...     session.run()  # doctest: +SKIP
+    """
+    token = _wanted.set(datasets)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def _is_wanted(name: str) -> bool:
+    wanted = _wanted.get()
+    return wanted is None or name in wanted or "{" in name
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -43,6 +67,8 @@ class ConfigLoader(OmegaConfigLoader):
     * Parameters, `airflow.yml` and `mlflow.yml` are read once: Kedro, hooks and catalog ask for them up to three
       times a task. A loader is about one moment and one set of runtime parameters, as the session that has it.
     * Where the catalog lacks entries that blocks of `airflow.yml` ask for, they are added.
+    * Files are parsed once a process and state (see `written_config`), except credentials. Of the catalog only what is
+      wanted is resolved (`entries_of`), so that a task costs the same in a large project as in a small one.
 
     Args:
         more_entries: makes those entries.
@@ -65,6 +91,7 @@ class ConfigLoader(OmegaConfigLoader):
     ) -> None:
         self._more_entries = more_entries
         self._read: dict[str, dict[str, Any]] = {}
+        self._states: dict[str, State] = {}
         _refuse_what_is_not_plain(options.get("runtime_params"), "")
         super().__init__(
             conf_source,
@@ -93,7 +120,57 @@ class ConfigLoader(OmegaConfigLoader):
             found = {}
         if key != "catalog" or self._more_entries is None:
             return found
-        return {**self._more_entries(self["airflow"], self.runtime_params or {}), **found}
+        more = self._more_entries(self["airflow"], self.runtime_params or {})
+        return {**{name: entry for name, entry in more.items() if _is_wanted(name)}, **found}
+
+    def read_ahead(self) -> None:
+        """Parse all files and resolve nothing: processes that are forked of this one need not parse them."""
+        for kind in self.config_patterns:
+            with suppress(MissingConfigException):
+                self._read_raw_config(kind)
+
+    def _read_dir_configs(
+        self,
+        conf_path: str,
+        patterns: Any,
+        key: str,
+        processed_files: set[Path],
+        read_environment_variables: bool | None = False,
+    ) -> dict[Path, Any]:
+        def read() -> dict[Path, Any]:
+            found: dict[Path, Any] = super(ConfigLoader, self)._read_dir_configs(
+                conf_path, patterns, key, processed_files, read_environment_variables
+            )
+            return found
+
+        # Secrets are not kept, and the state of an archive or of a store cannot be told.
+        if key == "credentials" or self._protocol != "file":
+            return read()
+        if conf_path not in self._states:
+            self._states[conf_path] = state_of(conf_path)
+        kept = written((conf_path, key, *patterns, self.ignore_hidden), self._states[conf_path], read)
+        processed_files |= kept.files
+        if kept.merged is None:
+            return {}
+        if key == "parameters":
+            # Kedro merges runtime parameters into it.
+            return {Path(conf_path): deepcopy(kept.merged)}
+        # Else a resolver that says `use_cache` would answer for another loader.
+        OmegaConf.clear_cache(kept.merged)
+        return {Path(conf_path): kept.merged}
+
+    def _resolve_catalog_config(self, aggregate_config: Any) -> dict[str, Any]:
+        if _wanted.get() is None:
+            return dict(super()._resolve_catalog_config(aggregate_config))
+        self._runtime_params_hits = set()
+        merged: Any = OmegaConf.unsafe_merge(*aggregate_config)
+        resolved: dict[str, Any] = {}
+        for name in merged:
+            if _is_wanted(str(name)):
+                entry = merged[name]
+                resolved[name] = OmegaConf.to_container(entry, resolve=True) if OmegaConf.is_config(entry) else entry
+        self._guard_runtime_params_in_catalog_type(aggregate_config, resolved)
+        return resolved
 
     def _check_duplicates(self, key: str, config_per_file: dict[Path, Any]) -> None:
         owners: dict[str, Path] = {}

@@ -58,10 +58,15 @@ def _import_all() -> None:
     from kedro.framework.session import KedroSession
     from kedro.io.core import parse_dataset_definition
 
+    from tracked_kedro.kedro_side.config_loader import ConfigLoader
+
     try:
         dict(pipelines)
         KedroSession.create(project_path=project_path(), save_on_close=False)  # imports the plugins' hooks
-        for definition in _definitions(config_loader(project_path())["catalog"]):
+        loader = config_loader(project_path())
+        if isinstance(loader, ConfigLoader):
+            loader.read_ahead()
+        for definition in _definitions(loader["catalog"]):
             parse_dataset_definition(dict(definition))
             address = str(definition.get("filepath") or definition.get("path") or "")
             if "://" in address:

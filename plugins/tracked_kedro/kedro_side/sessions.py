@@ -68,7 +68,11 @@ class Session:
 
     def load_dataset(self, name: str) -> Any:
         """A dataset of the project's catalog."""
-        return self.load_context().catalog.load(name)
+        from tracked_kedro.kedro_side.config_loader import entries_of
+
+        context = self.load_context()
+        with entries_of(None if _has_hooks_of_its_own() else frozenset({name})):
+            return context.catalog.load(name)
 
     def run(self, nodes: Sequence[str] = (), namespace: str | None = None) -> dict[str, Any]:
         """Run some nodes, or a namespace, of the pipeline, one node after the other in this thread.
@@ -79,12 +83,34 @@ class Session:
         with self._opened() as session:
             from kedro.runner import SequentialRunner  # not earlier: Kedro would configure its own logging
 
-            return session.run(
-                pipeline_names=[self.pipeline],
-                node_names=list(nodes) or None,
-                namespaces=[namespace] if namespace else None,
-                runner=SequentialRunner(),
-            )
+            from tracked_kedro.kedro_side.config_loader import entries_of
+
+            with entries_of(self._datasets(nodes, namespace)):
+                return session.run(
+                    pipeline_names=[self.pipeline],
+                    node_names=list(nodes) or None,
+                    namespaces=[namespace] if namespace else None,
+                    runner=SequentialRunner(),
+                )
+
+    def _datasets(self, nodes: Sequence[str], namespace: str | None) -> frozenset[str] | None:
+        """Names of the datasets that the catalog needs for these nodes; None, all, where more than nodes may ask."""
+        from kedro.framework.project import pipelines
+
+        pipelines.set_requested([self.pipeline])
+        whole = pipelines.get(self.pipeline)
+        # kedro-mlflow's PipelineML logs what its other half reads; of no pipeline Kedro says which there are.
+        if whole is None or hasattr(whole, "inference") or _has_hooks_of_its_own():
+            return None
+        chosen = whole.filter(node_names=list(nodes) or None, node_namespaces=[namespace] if namespace else None)
+        return frozenset(chosen.datasets())
+
+
+def _has_hooks_of_its_own() -> bool:
+    """Whether the project's settings name hooks: they may read any entry of the catalog."""
+    from kedro.framework.project import settings
+
+    return bool(settings.HOOKS)
 
 
 def _give_memory_back() -> None:
