@@ -3,7 +3,8 @@
 Rolling origins on the real stations, each October, 12 months ahead. The series that is forecast is cut to its newest
 years, as if its station had opened then; the other stations keep what was observed before the origin. Origins before
 2008 are for choosing, those from 2008 on have been seen before. Every difference is paired month by month, its standard
-error clustered by origin. STEP=2 takes every second origin.
+error clustered by origin. `paired` has every origin from 1984 to 2018, whole histories and the models that matter.
+STEP=2 takes every second origin.
 """
 
 from __future__ import annotations
@@ -118,11 +119,14 @@ HEADER += ["CRPS less climatology + trend", "se "]
 
 def main(mode: str) -> None:
     """Score every arm on every history, publish one table."""
-    years = [*(SEEN if mode == "seen" else CHOOSE)][:: int(os.environ.get("STEP") or 1)]
+    origins = {"choose": CHOOSE, "seen": SEEN, "paired": range(CHOOSE.start, SEEN.stop)}[mode]
+    years = [*origins][:: int(os.environ.get("STEP") or 1)]
     rows = []
-    for history in HISTORIES:
+    for history in HISTORIES if mode != "paired" else HISTORIES[:1]:
         arms = {name: arm for name, arm in ARMS.items() if mode != "seen" or name not in EXPLORED}
         arms |= LONG if history is None else {}
+        if mode == "paired":
+            arms = {name: (ARMS | LONG)[name] for name in (*REFERENCES, f"{ALL}, two windows")}
         label = f"last {history} years" if history else "full"
         reference = {name: _scores(ARMS[name], history, years) for name in REFERENCES}
         for name, arm in arms.items():
