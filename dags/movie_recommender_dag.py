@@ -228,6 +228,7 @@ with DAG(
         nodes=["promote"],
         approved_by="approve",
         on_success_callback=tasks.alerts("promoted"),
+        on_skipped_callback=tasks.alerts("not promoted"),
         outlets=[Asset("models/movie-recommender")],
         **KEDRO,
     )

@@ -71,8 +71,9 @@ TO_MLFLOW = "/to-mlflow"
 # Tasks of a DAG that promotes what it registers, and the DAG parameter that says who decides.
 DECIDE_TASK = "decide"
 APPROVE_TASK = "approve"
+PROMOTE_TASK = "promote"
 PROMOTION = "promotion"
-# XCom key under which `approve` says why it was skipped where the rules would have promoted.
+# XCom key under which `approve` or `promote` says why it was skipped where the rules would have promoted.
 REASON = "reason"
 # Tasks that have to do with a model version.
-VERSION_TASKS = ("register", DECIDE_TASK, APPROVE_TASK, "promote")
+VERSION_TASKS = ("register", DECIDE_TASK, APPROVE_TASK, PROMOTE_TASK)

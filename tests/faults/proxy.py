@@ -1,4 +1,4 @@
-"""A proxy before an HTTP server that leaves one request without an answer."""
+"""A proxy before an HTTP server that leaves one request without an answer, or holds it up."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Cut = Literal["lost answer", "lost request"]
+Cut = Literal["lost answer", "lost request", "held request", "held answer"]
 
 
 class Proxy(ThreadingHTTPServer):
     """Hands requests on, and counts them; the one that is set to be cut is closed without an answer.
+
+    One that is set to be held waits, before or after it is carried out, until `released` is set; then `reached` is.
 
     with started(address) as proxy:
         proxy.cut(3, "lost answer")
@@ -33,6 +35,13 @@ class Proxy(ThreadingHTTPServer):
     def cut(self, number: int | None, how: Cut) -> None:
         """Count from now on, and cut the request of this number, None for no one."""
         self.count, self.number, self.how = 0, number, how
+        self.reached, self.released = threading.Event(), threading.Event()
+
+    def hold(self) -> None:
+        """Wait until whoever set the request to be held lets it go on."""
+        released = self.released
+        self.reached.set()
+        assert released.wait(120), "nobody has released the request"
 
     def next(self) -> Cut | None:
         """Count one more request, and say what befalls it."""
@@ -56,6 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if cut == "lost request":
             return
+        if cut == "held request":
+            self.server.hold()
         connection = http.client.HTTPConnection(self.server.target, timeout=60)
         headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
         connection.request(self.command, self.path, body, {**headers, "Connection": "close"})
@@ -64,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
         connection.close()
         if cut == "lost answer":
             return
+        if cut == "held answer":
+            self.server.hold()
         self.send_response_only(answer.status)
         for key, value in answer.getheaders():
             if key.lower() not in ("transfer-encoding", "connection", "content-length"):

@@ -20,7 +20,9 @@ from tests.fixtures.stack import PlainServer
 from tracked_kedro.child_runs.datasets import MlflowChildRunsDataset
 from tracked_kedro.child_runs.record import ChildRecord
 from tracked_kedro.parent_run import runs
+from tracked_kedro.promotion.champion import LEDGER_TAG
 from tracked_kedro.promotion.datasets import MlflowPromotionDataset
+from tracked_kedro.promotion.ledger import Ledger
 from tracked_kedro.promotion.registry import Registry
 from tracked_kedro.serving.signing import signed
 
@@ -97,8 +99,11 @@ class World:
         read = Registry(self.name, self.direct)
         known = read.known()
         assert known is not None
-        assert "move" not in known.tags, "the move is ended"
-        events = read.history()
+        ledger = Ledger(self.direct, self.name, known.tags[LEDGER_TAG])
+        page, events = ledger.read(), read.history()
+        assert not page.is_cut, "the move is ended"
+        assert list(page.moves) == events, "what the tags say is what the ledger says"
+        assert {event.tag for event in events} == {name for name in known.tags if name.startswith("champion.")}
         for number in {event.version for event in events}:
             last = [event for event in events if event.version == number][-1]
             tags = read.version(number).tags
@@ -134,6 +139,10 @@ def opened(world: World) -> None:
 
 def registered(world: World) -> None:
     (number,) = world.versions()
+    experiment = world.direct.get_experiment_by_name(f"{world.name}-champions")
+    (ledger,) = world.direct.search_runs([experiment.experiment_id])
+    known = world.direct.get_registered_model(world.name)
+    assert (known.tags[LEDGER_TAG], ledger.info.status) == (ledger.info.run_id, "FINISHED")
     assert Registry(world.name, world.direct).aliases() == {"challenger": number}
 
 

@@ -17,7 +17,7 @@ from airflow.sdk import BaseNotifier, conf
 
 from tracked_kedro import mlflow_pages
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.names import APPROVE_TASK, DECIDE_TASK, OPEN_RUN_TASK, REASON, TO_MLFLOW
+from tracked_kedro.names import APPROVE_TASK, DECIDE_TASK, OPEN_RUN_TASK, PROMOTE_TASK, REASON, TO_MLFLOW
 
 EMAIL_TO, WEBHOOK = "ALERT_EMAIL_TO", "ALERT_WEBHOOK"
 FAILED, LATE, PROMOTED, NOT_PROMOTED, WARNED = "failed", "late", "promoted", "not promoted", "warned"
@@ -122,8 +122,10 @@ def _reasons(event: str, context: Any) -> Iterator[str]:
     else:
         decision = context["ti"].xcom_pull(task_ids=DECIDE_TASK)
         yield f"{decision['model']} version {decision['version']}: {decision['reason']}"
-        if event == NOT_PROMOTED and (reason := context["ti"].xcom_pull(task_ids=APPROVE_TASK, key=REASON)):
-            yield f"Reason: {reason}"
+        # `promote` says no where another champion came meanwhile.
+        for task in (APPROVE_TASK, PROMOTE_TASK) if event == NOT_PROMOTED else ():
+            if reason := context["ti"].xcom_pull(task_ids=task, key=REASON):
+                yield f"Reason: {reason}"
         if base := mlflow_pages.address(tracking_server.address()):
             yield f"MLflow: {mlflow_pages.version(base, decision['model'], decision['version'])}"
 

@@ -164,7 +164,7 @@ class MlflowPromotionDataset(AbstractDataset[dict[str, Any], None]):
             by = data["by"] or getpass.getuser()
             registry = Registry(data["model"])
             try:
-                registry.promote(data["version"], data["champion"], by, data["why"])
+                registry.promote(data["version"], data["champion"], by, data["why"], data.get("decided", ""))
             except RegistryError as error:
                 if registry.is_whole(data["version"]):
                     raise

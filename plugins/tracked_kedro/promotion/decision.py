@@ -26,6 +26,7 @@ class Decision(BaseModel):
         scores: of challenger, champion and baselines.
         remarks: what changed since the champion, and what else a person should know.
         pictures: path among the run's artifacts by caption.
+        decided: when, which names this decision: one decision moves the champion once.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class Decision(BaseModel):
     scores: tuple[ScoreRow, ...] = ()
     remarks: tuple[str, ...] = ()
     pictures: dict[str, str] = {}
+    decided: str = ""
 
 
 def judge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tracked_kedro.promotion.decision import Decision, as_markdown, judge
@@ -56,6 +57,7 @@ def decide(
             remarks=own.remarks,
             pictures=own.pictures,
         )
+    decision = decision.model_copy(update={"decided": datetime.now(UTC).isoformat()})
     text = as_markdown(decision)
     log.info("Decision on %s version %s: %s", decision.model, decision.version, decision.reason)
     verdict = "not promoted yet" if decision.promote else "not promoted"
@@ -71,7 +73,7 @@ def promote(decision: Mapping[str, Any], promotion: Promotion, approval: Mapping
         approval: {"by": who, "why": comment} where somebody, or the scheduler in mode "auto", has approved.
 
     Returns:
-        What the registry shall do: {"promote", "model", "version", "champion", "by", "why"}.
+        What the registry shall do: {"promote", "model", "version", "champion", "by", "why", "decided"}.
     """
     made = Decision.model_validate({key: value for key, value in decision.items() if key != "text"})
     allowed = made.promote and (promotion.mode == "auto" or (promotion.mode == "approve" and bool(approval)))
@@ -87,4 +89,5 @@ def promote(decision: Mapping[str, Any], promotion: Promotion, approval: Mapping
         "champion": made.champion,
         "by": (approval or {}).get("by"),
         "why": f"{comment}; {why}" if comment else why,
+        "decided": made.decided,
     }

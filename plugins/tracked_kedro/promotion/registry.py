@@ -1,7 +1,7 @@
 """Versions of a registered model and the aliases that say which one is served.
 
 Aliases: `challenger` is the newest version, `champion` the one that is served, `previous` the champion before it.
-How `champion` is moved, and its history kept, is in `promotion.moves`.
+How `champion` is moved, and its history kept, is in `promotion.champion`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.parent_run.creates import created_once
-from tracked_kedro.promotion.moves import (
-    CHAMPION,
-    PREVIOUS,
-    TAG_LENGTH,
-    Event,
-    end_move,
-    history,
-    move,
-    registered_model,
+from tracked_kedro.promotion.champion import (
+    LEDGER_TAG,
+    TRIES,
+    Champion,
+    ChampionChangedError,
+    RegistryError,
+    set_by_two,
 )
+from tracked_kedro.promotion.ledger import Ledger
+from tracked_kedro.promotion.moves import CHAMPION, PREVIOUS, TAG_LENGTH, Event, later, registered_model
 from tracked_kedro.promotion.rules import REFERENCE
 from tracked_kedro.serving.signing import (
     FILES_TAG,
@@ -43,11 +43,7 @@ log = logging.getLogger(__name__)
 CHALLENGER = "challenger"
 DIGEST_TAG = "digest"
 RUN_TAG = "parent_run_id"
-_ROLLED_BACK = "rolled back"
-
-
-class RegistryError(ValueError):
-    """An alias cannot be moved as asked; nothing was changed. The message says what to do instead."""
+_PROMOTED, _ROLLED_BACK = "promoted", "rolled back"
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,10 @@ class Registry:
 
     model: str
     client: MlflowClient = field(default_factory=MlflowClient)
+
+    @property
+    def _champion(self) -> Champion:
+        return Champion(self.client, self.model)
 
     def known(self) -> RegisteredModel | None:
         """The registered model with its aliases and history; None before its first version. One request."""
@@ -101,8 +101,7 @@ class Registry:
 
     def history(self) -> list[Event]:
         """Every move of `champion`, the oldest first."""
-        known = self.known()
-        return [] if known is None else history(known)
+        return self._champion.history()
 
     def register(self, source: str, run_id: str, digest: str, tags: Mapping[str, str]) -> int:
         """Make a version of files that are complete, and let `challenger` name it.
@@ -121,18 +120,35 @@ class Registry:
             for key in {FILES_TAG, SIGNATURE_TAG} & tags.keys():
                 self.client.set_model_version_tag(self.model, str(number), key, tags[key])
         else:
-            try:
-                self.client.create_registered_model(self.model)
-            except MlflowException as error:
-                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                    raise
+            self._make()
             own = {RUN_TAG: run_id, DIGEST_TAG: digest, **tags}
             own = {key: value if key == FILES_TAG else value[:TAG_LENGTH] for key, value in own.items()}
             create = partial(self.client.create_model_version, self.model, source, run_id, tags=own)
             number = created_once(lambda: int(create().version), partial(self._only, run_id, source))
             log.info("Registered %s version %d", self.model, number)
-        self.client.set_registered_model_alias(self.model, CHALLENGER, str(number))
+        self._challenge(number)
         return number
+
+    def _make(self) -> None:
+        """The registered model with its ledger, where there is none: of two who make it, one does."""
+        if self.known() is not None:
+            return
+        own = Ledger.found_or_made(self.client, self.model)
+        try:
+            self.client.create_registered_model(self.model, tags={LEDGER_TAG: own.run_id})
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                raise
+
+    def _challenge(self, number: int) -> None:
+        """Let `challenger` name this version, or a newer one that came meanwhile."""
+        while True:
+            set_by_two(self.client.set_registered_model_alias, self.model, CHALLENGER, str(number))
+            query, order = f"name = '{self.model}'", ["version_number DESC"]
+            newest = self.client.search_model_versions(query, max_results=1, order_by=order)
+            if not newest or int(newest[0].version) <= number:
+                return
+            number = int(newest[0].version)
 
     def _only(self, run_id: str, source: str) -> int | None:
         """The version of these files of this run; of twins the first, or those that ever were champion, stay."""
@@ -145,31 +161,33 @@ class Registry:
             same = sorted(kept)
         return same[0] if same else None
 
-    def promote(self, number: int, expected: int | None, by: str, why: str) -> bool:
-        """Make a version champion and keep the old champion as `previous`; False where it is champion already.
+    def promote(self, number: int, expected: int | None, by: str, why: str, decided: str = "") -> bool:
+        """Make a version champion and keep the old champion as `previous`; False where that is done already.
 
         Args:
             number: the version.
             expected: the champion it was judged against.
             by: who promotes it.
             why: the reason, for the version's tags and the history.
+            decided: names the decision: a task that is tried again does not undo what happened since its first try.
 
         Raises:
-            RegistryError: another version has become champion meanwhile, this one is not this deployment's own, or its
-                files are gone.
+            ChampionChangedError: another version has become champion meanwhile.
+            RegistryError: this one is not this deployment's own, or its files are gone.
         """
-        end_move(self.client, self.model)
-        current = self.aliases().get(CHAMPION)
-        if current == number:
-            return False
-        if current != expected and not (expected is None and current is not None and self.is_gone(current)):
-            raise RegistryError(
-                f"{self.model} version {number} was judged against champion {expected or 'none'}, and the champion is "
-                f"{current or 'none'} by now; run the month again, or decide by hand: make rollback TO={number}"
-            )
-        self._check(self.version(number))
-        move(self.client, self.model, Event.now(number, current, "promoted", by, why))
-        return True
+        for _ in range(TRIES):
+            ledger, page, current = self._champion.settled()
+            if current == number or (decided and any(move.decided == decided for move in page.moves)):
+                return False
+            if current != expected and not (expected is None and current is not None and self.is_gone(current)):
+                raise ChampionChangedError(
+                    f"{self.model} version {number} was judged against champion {expected or 'none'}, and the champion "
+                    f"is {current or 'none'} by now; run the month again, or decide by hand: make rollback TO={number}"
+                )
+            self._check(self.version(number))
+            if self._champion.move(ledger, page, Event(later(page.last), number, current, _PROMOTED, by, why, decided)):
+                return True
+        raise self._champion.busy()
 
     def rollback(self, to: int | None, by: str, why: str) -> tuple[int | None, int]:
         """Make `previous` champion again, or by hand any version that is named.
@@ -180,14 +198,19 @@ class Registry:
             The champion before, None where there was none, and the champion now.
 
         Raises:
+            ChampionChangedError: another version has become champion at this moment.
             RegistryError: there is no such version, it is the champion or not this deployment's own, or its files
                 are gone.
         """
-        cut = end_move(self.client, self.model)
-        if cut is not None and cut.action == _ROLLED_BACK and to in (None, cut.version):
-            return cut.replaced, cut.version
-        aliases = self.aliases()
-        current, target = aliases.get(CHAMPION), to if to is not None else aliases.get(PREVIOUS)
+        ledger, page, current = self._champion.settled()
+        last = page.last
+        if page.is_cut and last is not None and last.action == _ROLLED_BACK and to in (None, last.version):
+            return last.replaced, last.version
+        target = to
+        if target is None and last is not None and last.version == current:
+            target = last.replaced
+        if target is None:
+            target = self.aliases().get(PREVIOUS)
         if target is None and current is None:
             raise RegistryError(f"{self.model} has no champion, so that there is nothing to roll back")
         if target is None:
@@ -195,8 +218,14 @@ class Registry:
         if target == current:
             raise RegistryError(f"{self.model} version {target} is the champion already")
         self._check(self.version(target))
-        move(self.client, self.model, Event.now(target, current, _ROLLED_BACK, by, why))
-        return current, target
+        if self._champion.move(ledger, page, Event(later(page.last), target, current, _ROLLED_BACK, by, why)):
+            return current, target
+        ledger, page, now = self._champion.settled()
+        if now == target and page.last is not None and page.last.replaced == current:
+            return current, target  # somebody else did the same
+        raise ChampionChangedError(
+            f"{self.model} version {now} has become champion at this moment; look at `make models`, and roll back again"
+        )
 
     def is_gone(self, number: int) -> bool:
         """Whether a version cannot be had any more: it was deleted, or its files were."""
