@@ -280,10 +280,9 @@ class TestKeys:
         assert only(found(**own)).startswith(f"airflow.yml: {words}")
 
     def test_a_missing_one(self):
-        assert (
-            only(read({"default": DEFAULT, "rents": {"doc": "x"}})[1])
-            == "airflow.yml: rents.description: missing; add it"
-        )
+        remedy = "name one sentence, for Airflow's list and the MLflow experiment"
+        problems = read({"default": DEFAULT, "rents": {"doc": "x"}})[1]
+        assert only(problems) == f"airflow.yml: rents.description: missing; {remedy}"
 
     def test_a_block_that_is_none(self):
         assert (
