@@ -112,6 +112,10 @@ class Ledger:
             client.set_terminated(run.info.run_id)
         return cls(client, model, run.info.run_id)
 
+    def retire(self) -> None:
+        """Leave this ledger to a registered model that was deleted; another of its name begins a new one."""
+        self.client.set_tag(self.run_id, _OF, f"{self.model}, deleted")
+
     def read(self, to_write: bool = False) -> Page:
         """What it says now.
 

@@ -134,6 +134,10 @@ class Registry:
         if self.known() is not None:
             return
         own = Ledger.found_or_made(self.client, self.model)
+        while own.read().moves and self.known() is None:
+            # Of a model of this name that was deleted: the numbers of versions begin anew.
+            own.retire()
+            own = Ledger.found_or_made(self.client, self.model)
         try:
             self.client.create_registered_model(self.model, tags={LEDGER_TAG: own.run_id})
         except MlflowException as error:

@@ -57,6 +57,20 @@ def test_an_alias_that_a_person_sets_in_mlflow_stays_and_is_written_down(registr
     assert moves(registry) == [(1, None, "promoted"), (2, 1, "set in MLflow"), (3, 2, "promoted")]
 
 
+def test_a_model_that_was_deleted_and_made_again_has_a_history_of_its_own(
+    registry: Registry, parent, var: Path
+) -> None:
+    registry.promote(3, None, "ana", "")
+    first = ledger(registry).run_id
+    registry.client.delete_registered_model("fleet")
+    folder = var / "mlflow" / "artifacts" / "a"
+    again = registry.register(folder.as_uri(), parent.info.run_id, "a", signed("fleet", folder))
+    assert (again, moves(registry), registry.aliases()) == (1, [], {"challenger": 1})
+    assert registry.promote(1, None, "ben", "")
+    assert moves(registry) == [(1, None, "promoted")]
+    assert ledger(registry).run_id != first
+
+
 def test_an_alias_that_a_slow_process_sets_late_is_put_right(registry: Registry) -> None:
     """Its request was on its way while it was ended; the sign that it had left says that nobody meant it."""
     registry.promote(1, None, "ana", "")
