@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from operations.native.postmaster import postmaster
 PARENTS = "parents.json"  # of `tracked_kedro.cli.watch`, in the deployment's folder
 LATE = 300  # seconds; it looks four times a minute
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)( ;)?", re.MULTILINE)
+# In a block of a hosted project.
+_OWN = re.compile(r"\benvironment:\s*own\b")
 # What the file that a running native stack leaves for other commands says of its stores.
 _ADDRESSES = {
     "MLFLOW_BACKEND_STORE_URI": "Postgres",
@@ -41,6 +44,17 @@ def python() -> Iterator[Finding]:
         yield wrong("python", f".venv is not as requirements.lock says ({shown}): rm .venv/.installed && make setup")
     else:
         yield Finding("python", ".venv is as requirements.lock says")
+
+
+def environments() -> Iterator[Finding]:
+    """Environments of hosted projects, against the projects' own locks."""
+    blocks = Path("kedro_project/conf/base").glob("**/airflow.yml")
+    if not any(_OWN.search(file.read_text()) for file in blocks) or not Path(".venv/.installed").exists():
+        return
+    command = [".venv/bin/python", "-W", "ignore", "-m", "tracked_kedro", "environments", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    for line in done.stdout.splitlines() or [done.stderr.strip().rpartition("\n")[2]]:
+        yield Finding("environments", line) if line.endswith("is up to date") else wrong("environments", line)
 
 
 def _not_as_locked(lock: str, environment: Path) -> list[str]:
@@ -169,4 +183,4 @@ def parents_of(text: str, is_running: bool) -> Iterator[Finding]:
         yield Finding("parents", f"parents_out_of_step=0, {age:.0f} s ago")
 
 
-CHECKS = [python, embedded_stores, native_secrets, native_ports, left_processes, parents]
+CHECKS = [python, environments, embedded_stores, native_secrets, native_ports, left_processes, parents]

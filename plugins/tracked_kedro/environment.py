@@ -44,7 +44,13 @@ VARIABLES = (
         "RETRAINING_ENVIRONMENTS",
         "`<RETRAINING_VAR>/environments`",
         "Folder of the environments that `make environments` builds for hosted projects.",
-        "tasks of hosted projects, `make dags`, `make environments`",
+        "tasks, `make dags`, server for predictions",
+    ),
+    Variable(
+        "HOSTED_PROJECT_PROCESS",
+        "none; not to be set by hand",
+        "`1` in a hosted project's process, where a model of it that is a pickle may be loaded.",
+        "hosted projects",
     ),
     Variable(
         "ALLOWED_SOURCES",

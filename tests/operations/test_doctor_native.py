@@ -151,3 +151,17 @@ def test_one_table_and_an_exit_code_for_all_of_it(var: Path, environment):
     done = subprocess.run(command, env=settings, capture_output=True, text=True)
     assert done.returncode == 1
     assert "1 problem(s)" in done.stderr
+
+
+def test_environments_of_hosted_projects_are_looked_at_where_a_block_wants_one(environment, tmp_path: Path):
+    environment()
+    assert reported(doctor_native.environments) == []
+    block = tmp_path / "kedro_project/conf/base/flats/airflow.yml"
+    block.parent.mkdir(parents=True)
+    block.write_text("flats: {project: ../flats, environment: own}\n")
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho flats has no environment of its own yet: make environments NAME=flats\n")
+    python.chmod(0o755)
+    (line,) = reported(doctor_native.environments)
+    assert line.startswith("PROBLEM  environments") and line.endswith("make environments NAME=flats")

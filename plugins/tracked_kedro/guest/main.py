@@ -27,7 +27,8 @@ def main(log_descriptor: int) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[LogStream(log_descriptor)], force=True)
     logging.captureWarnings(True)
     request = Request.of_line(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, args=(sys.stdin,), daemon=True).start()
+    if request.command != "answer":  # which reads that itself
+        threading.Thread(target=_end_with_parent, args=(sys.stdin,), daemon=True).start()
     answer = _answer(request)
     answer.write(Path(request.result))
     return 1 if answer.failure else 0
@@ -39,6 +40,11 @@ def _answer(request: Request) -> Answer:
             from tracked_kedro.guest.describe import describe
 
             return Answer(describe(request))
+        if request.command == "answer":
+            from tracked_kedro.guest.answering import answer
+
+            answer(request)
+            return Answer()
         from tracked_kedro.guest.run import run
 
         return Answer(run(request))

@@ -16,18 +16,19 @@ class Request:
     """One call of a hosted project.
 
     Attributes:
-        command: "describe" or "run".
+        command: "describe", "run" or "answer".
         project: its folder.
         result: file that the answer is written to.
         pipeline: one of its registered pipelines.
         environment: of Kedro; None is the project's own default.
-        data: folder or address of this DAG run's data.
+        data: folder or address of this DAG run's data; of "answer", the model's folder.
         shared: leave every path as the catalog has it.
         runtime_params: Kedro's.
         nodes: to be run.
         xcom: dataset among their outputs whose value is answered.
         run_id: the parent run; None runs untracked.
         track: the block's `track`.
+        answers: descriptor that "answer" writes to.
     """
 
     command: str
@@ -42,6 +43,7 @@ class Request:
     xcom: str | None = None
     run_id: str | None = None
     track: dict[str, Any] = field(default_factory=dict)
+    answers: int = 0
 
     def line(self) -> str:
         """As one line of JSON."""

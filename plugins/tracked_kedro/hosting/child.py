@@ -45,6 +45,7 @@ class Child:
     def __init__(self, project: HostedProject, tracking_uri: str, is_heard: bool = True) -> None:
         self._project, self._tracking_uri, self._is_heard = project, tracking_uri, is_heard
         self._process: subprocess.Popen[bytes] | None = None
+        self._readers: list[threading.Thread] = []
 
     def call(self, command: str, **asked: Any) -> Any:
         """Start the process, log what it logs, and give its answer.
@@ -57,20 +58,13 @@ class Child:
             UnavailableError: a server or store did not answer.
             HostedProjectError: any other error of the project, or its process was ended by the system.
         """
-        python = self._project.python
         with tempfile.TemporaryDirectory(prefix="hosted-") as folder:
             result = Path(folder) / "answer.json"
-            request = Request(
-                command,
-                str(self._project.folder),
-                str(result),
-                pipeline=self._project.pipeline,
-                environment=self._project.env or os.environ.get("KEDRO_ENV"),
-                shared=self._project.data == "shared",
-                track=dict(self._project.track),
-                **asked,
-            )
-            code = self._run(python, request)
+            try:
+                code = self.start(command, result, **asked).wait()
+            finally:
+                # Also where a time-out or a person has ended the wait.
+                self.end()
             answer = Answer.read(result)
         if answer is None:
             raise HostedProjectError(_ended(code))
@@ -80,26 +74,48 @@ class Child:
         raise kinds.get(answer.failure.kind, HostedProjectError)(answer.failure.message)
 
     def end(self) -> None:
-        """End the process and all that it has started."""
+        """End the process and all that it has started, and let its log come to an end."""
         process = self._process
-        if process is None or process.poll() is not None:
+        if process is None:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE_SECONDS)
-                return
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE_SECONDS)
+        for reader in self._readers:
+            reader.join(_GRACE_SECONDS)
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
 
-    def _run(self, python: Path, request: Request) -> int:
+    def start(self, command: str, result: Path, more: tuple[int, ...] = (), **asked: Any) -> subprocess.Popen[bytes]:
+        """Start the process, whose log is logged from now on; `end` is the caller's to call.
+
+        Args:
+            command: of the process, with the fields of its `Request`.
+            result: file of the answer.
+            more: descriptors that the process gets.
+        """
+        request = Request(
+            command,
+            str(self._project.folder),
+            str(result),
+            pipeline=self._project.pipeline,
+            environment=self._project.env or os.environ.get("KEDRO_ENV"),
+            shared=self._project.data == "shared",
+            track=dict(self._project.track),
+            **asked,
+        )
         reading, writing = os.pipe()
         try:
             self._process = process = subprocess.Popen(
-                [str(python), "-P", str(START), str(writing)],
+                [str(self._project.python), "-P", str(START), str(writing)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(writing,),
+                pass_fds=(writing, *more),
                 cwd=request.project if Path(request.project).is_dir() else None,
                 env=child_environment(self._tracking_uri, self._project.variables),
                 start_new_session=True,
@@ -110,20 +126,12 @@ class Child:
         own = logging.getLogger(f"hosted.{self._project.name}")
         takes: dict[IO[bytes], Callable[[bytes], None]] = {os.fdopen(reading, "rb"): _log_record}
         takes |= dict.fromkeys((process.stdout, process.stderr), lambda line: _log_text(own, line))
-        readers = [_reader(stream, take if self._is_heard else _pass_over) for stream, take in takes.items()]
-        try:
-            with suppress(BrokenPipeError):
-                process.stdin.write(request.line().encode())
-                # Left open: the process ends when it is closed, as it is when this one is killed.
-                process.stdin.flush()
-            return process.wait()
-        finally:
-            # Also where a time-out or a person has ended the wait.
-            self.end()
-            for reader in readers:
-                reader.join(_GRACE_SECONDS)
-            with suppress(BrokenPipeError):
-                process.stdin.close()
+        self._readers = [_reader(stream, take if self._is_heard else _pass_over) for stream, take in takes.items()]
+        with suppress(BrokenPipeError):
+            process.stdin.write(request.line().encode())
+            # Left open: the process ends when it is closed, as it is when this one is killed.
+            process.stdin.flush()
+        return process
 
 
 def _reader(stream: IO[bytes], take: Callable[[bytes], None]) -> threading.Thread:

@@ -70,6 +70,8 @@ _STORE = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_PROFILE",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
@@ -94,6 +96,8 @@ def child_environment(
     return {
         **{name: source[name] for name in wanted if name in source},
         "MLFLOW_TRACKING_URI": tracking_uri,
+        # What may be loaded here and nowhere else asks for it.
+        "HOSTED_PROJECT_PROCESS": "1",
         # Levels only: its records go to the task's log.
         "KEDRO_LOGGING_CONFIG": str(LOGGING),
         # No file of the project is changed, and none is made beside its own.

@@ -29,6 +29,19 @@ class NoVersionError(LookupError):
     """A reference names no version; the message says which there are."""
 
 
+#: From a version and the folder of its files, which were checked, to its model and what answers for it.
+Load = Callable[[ModelVersion, Path], tuple[Any, App]]
+
+
+def load_here(version: ModelVersion, folder: Path) -> tuple[Any, App]:
+    """The model in this process, behind MLflow's own scorer."""
+    import mlflow.pyfunc
+    from mlflow.pyfunc import scoring_server
+
+    model = mlflow.pyfunc.load_model(str(folder))
+    return model, scoring_server.init(model)
+
+
 class Scorer:
     """An ASGI application: MLflow's scorer of the version that a reference names at this moment.
 
@@ -40,12 +53,19 @@ class Scorer:
         reference: an alias, or the number of a version.
         version_of: the version that the reference names now; raises `NoVersionError` where there is none.
         limits: of one request.
+        load: the model of a folder that was checked, and the application that answers for it.
     """
 
     def __init__(
-        self, model: str, reference: str, version_of: Callable[[str], ModelVersion], limits: Limits | None = None
+        self,
+        model: str,
+        reference: str,
+        version_of: Callable[[str], ModelVersion],
+        limits: Limits | None = None,
+        load: Load | None = None,
     ) -> None:
         self._model, self._reference, self._version_of = model, reference, version_of
+        self._load = load or load_here
         self._limits = limits or Limits()
         self._lanes = Lanes(self._limits)
         self._served: tuple[int, App] | None = None
@@ -79,15 +99,12 @@ class Scorer:
         version = self._version_of(self._reference)
         number = int(version.version)
         if self._served is None or self._served[0] != number:
-            import mlflow.pyfunc
-            from mlflow.pyfunc import scoring_server
-
             # What is loaded is the copy that was checked.
             folder = tempfile.mkdtemp(prefix="served-")
             try:
                 TrustedFiles(version).fetch(Path(folder))
-                model = mlflow.pyfunc.load_model(folder)
-                app = Limited(scoring_server.init(model), model, self._limits, self._lanes)
+                model, scorer = self._load(version, Path(folder))
+                app = Limited(scorer, model, self._limits, self._lanes)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise

@@ -5,9 +5,9 @@ Its block of airflow.yml says `allow_pickle: true`. Whoever serves it has checke
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
@@ -18,9 +18,11 @@ class PickledModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the model."""
+        if os.environ.get("HOSTED_PROJECT_PROCESS") != "1":
+            raise RuntimeError("this model is a pickle, which its project's own process loads alone: make serve")
         self.model = pickle.loads(Path(context.artifacts["model.pkl"]).read_bytes())  # noqa: S301 - see above
 
-    def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+    def predict(self, context, model_input, params=None):
         """What the model predicts."""
         return self.model.predict(model_input)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
@@ -20,7 +19,7 @@ class SkopsModel(PythonModel):
         trusted = json.loads(Path(context.artifacts["trusted.json"]).read_text())
         self.model = skops.io.load(context.artifacts["model.skops"], trusted=trusted)
 
-    def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+    def predict(self, context, model_input, params=None):
         """What the model predicts."""
         return self.model.predict(model_input)
 
