@@ -154,7 +154,7 @@ def test_one_table_and_an_exit_code_for_all_of_it(var: Path, environment):
 
 
 def test_environments_of_hosted_projects_are_looked_at_where_a_block_wants_one(environment, tmp_path: Path):
-    environment()
+    environment("contourpy-1.3.3")
     assert reported(doctor_native.environments) == []
     block = tmp_path / "kedro_project/conf/base/flats/airflow.yml"
     block.parent.mkdir(parents=True)
@@ -164,4 +164,5 @@ def test_environments_of_hosted_projects_are_looked_at_where_a_block_wants_one(e
     python.write_text("#!/bin/sh\necho flats has no environment of its own yet: make environments NAME=flats\n")
     python.chmod(0o755)
     (line,) = reported(doctor_native.environments)
-    assert line.startswith("PROBLEM  environments") and line.endswith("make environments NAME=flats")
+    assert line.startswith("PROBLEM  environments")
+    assert line.endswith("make environments NAME=flats")

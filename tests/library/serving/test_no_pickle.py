@@ -14,6 +14,12 @@ from tracked_kedro.serving.packaging import write_model
 
 FOLDERS = ("plugins/tracked_kedro", "kedro_project/src", "operations")
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
+# Of a hosted project whose block says `allow_pickle`: written in its process and loaded there alone, after its
+# signature was checked (SECURITY.md; tests/library/hosting/test_models.py).
+EXCUSED = {
+    "plugins/tracked_kedro/guest/model.py": ["pickle"],
+    "plugins/tracked_kedro/guest/models/pickled_model.py": ["pickle"],
+}
 CALLS = {"read_pickle", "to_pickle", "unsafe_load", "full_load"}
 
 
@@ -41,7 +47,7 @@ def test_no_code_of_ours_does() -> None:
         for path in sorted((ROOT / folder).rglob("*.py"))
         if (wrong := list(faults(ast.parse(path.read_text()))))
     }
-    assert found == {}
+    assert found == EXCUSED
 
 
 def test_the_search_finds_one() -> None:
