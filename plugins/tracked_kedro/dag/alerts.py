@@ -106,7 +106,8 @@ def message(event: str, context: Any) -> tuple[str, list[str]]:
     run = context["dag_run"]
     dag_id, run_id = (run[key] if isinstance(run, dict) else getattr(run, key) for key in ("dag_id", "run_id"))
     lines = [f"Run: {run_id}", *_reasons(event, context)]
-    lines.append(f"Airflow: {_airflow()}/dags/{quote(dag_id)}/runs/{quote(run_id)}")
+    if base := _airflow():
+        lines.append(f"Airflow: {base}/dags/{quote(dag_id)}/runs/{quote(run_id)}")
     return f"[retraining] {dag_id}: {_SUBJECTS[event]}", lines
 
 
@@ -117,8 +118,9 @@ def _reasons(event: str, context: Any) -> Iterator[str]:
         yield f"Reason: {context.get('reason') or 'unknown'}; the failed tasks are red on the page below"
     elif event == WARNED:
         yield from _warnings(context)
-        if parent := context["ti"].xcom_pull(task_ids=OPEN_RUN_TASK):
-            yield f"Report: {_airflow()}{TO_MLFLOW}/report/{parent}"
+        parent = context["ti"].xcom_pull(task_ids=OPEN_RUN_TASK)
+        if parent and (base := _airflow()):
+            yield f"Report: {base}{TO_MLFLOW}/report/{parent}"
     else:
         decision = context["ti"].xcom_pull(task_ids=DECIDE_TASK)
         yield f"{decision['model']} version {decision['version']}: {decision['reason']}"
@@ -136,7 +138,8 @@ def _warnings(context: Any) -> list[str]:
 
 
 def _airflow() -> str:
-    return conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    """Address of Airflow's pages; empty where no server's is configured: no link is better than a dead one."""
+    return (conf.get("api", "base_url", fallback="") or "").rstrip("/")
 
 
 def _raise(problems: list[Exception]) -> None:

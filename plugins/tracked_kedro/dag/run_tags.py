@@ -69,7 +69,9 @@ def _shown(conf: Any) -> str:
     return without_secrets(str(redact(dict(conf))))[:_TAG_LENGTH]
 
 
-def _page(dag_run: Any) -> str:
-    """Address of the DAG run's page; Airflow's own default where its address is not configured."""
-    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+def _page(dag_run: Any) -> str | None:
+    """Address of the DAG run's page; None where no server's is configured, as in `airflow dags test`."""
+    base = conf.get("api", "base_url", fallback="")
+    if not base:
+        return None
     return f"{base.rstrip('/')}/dags/{quote(dag_run.dag_id)}/runs/{quote(dag_run.run_id)}"

@@ -100,6 +100,15 @@ def test_a_failed_dag_run_is_posted_with_reason_and_link(webhook):
     )
 
 
+def test_where_airflow_has_no_address_there_is_no_dead_link(webhook, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "")
+    for event, values in ((alerts.FAILED, {}), (alerts.WARNED, {"report": ["stale: Belém"]})):
+        (alert,) = alerts.alerts(event)
+        alert(context(values))
+    assert [f"Run: {RUN}" in posted for posted in webhook] == [True, True]
+    assert not any("Airflow:" in posted or "Report:" in posted or "localhost" in posted for posted in webhook)
+
+
 def test_a_promotion_is_mailed_with_its_reason_and_the_models_page(mailbox):
     (alert,) = alerts.alerts(alerts.PROMOTED)
     alert(context())

@@ -83,6 +83,8 @@ def test_tags_of_the_parent(good: tuple[Deployment, Outcome], stations: Path):
     assert len(tags["git_commit"]) == 40
     assert tags["git_dirty"] in ("true", "false")
     assert "airflow.failed_tasks" not in tags
+    # No server of Airflow's belongs to the command: a link would lead to whatever listens on its default port.
+    assert "airflow.dag_run_url" not in tags
 
 
 def test_parameters_of_the_parent_are_the_flat_configuration(good: tuple[Deployment, Outcome]):
