@@ -51,7 +51,7 @@ print(json.dumps({
 """
 ONCE = {
     "plugins": ["tracked_kedro"],
-    "listeners": ["tracked_kedro.kedro_side.preload", "tracked_kedro.parent_run.listener"],
+    "listeners": ["tracked_kedro.kedro_side.preload", "tracked_kedro.lost_tries", "tracked_kedro.parent_run.listener"],
     "errors": {},
 }
 
