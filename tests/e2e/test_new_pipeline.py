@@ -91,7 +91,7 @@ def test_the_variable_of_make_that_its_block_declares_reaches_it(scaffolded: tup
     made, *_ = scaffolded
     done = made.run(f"make retrain DAG={NAME} TEST_SHARE=0.9")
     assert done.returncode != 0
-    assert "taxi_fares.test_share = 0.9: Input should be less than or equal to 0.5" in done.stdout + done.stderr
+    assert "TEST_SHARE: 0.9 is greater than the maximum of 0.5" in done.stdout + done.stderr
 
 
 def test_deleting_it_leaves_everything_as_it_was(scaffolded: tuple):

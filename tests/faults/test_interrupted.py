@@ -70,8 +70,6 @@ class Retraining:
         (folder / "dags").mkdir()
         (folder / "dags" / "rents_dag.py").write_text(textwrap.dedent(DAG))
         project = write_project(folder / "lettings")
-        parameters = project / "conf" / "base" / "rents" / "parameters.yml"
-        parameters.write_text(parameters.read_text() + "  newest: '2024-07-01'\n")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MLFLOW"))},
             **deployment_environment(var),

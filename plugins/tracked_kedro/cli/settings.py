@@ -39,7 +39,22 @@ def checked_settings(project: Path, dag: str, texts: Sequence[str], variables: S
     blocks = dag_blocks(project)
     if dag not in blocks:
         raise click.ClickException(f"There is no DAG {dag!r}; known are {', '.join(sorted(blocks))}")
-    return Checked(read(dag, blocks[dag], texts, variables, os.environ), blocks[dag])
+    checked = Checked(read(dag, blocks[dag], texts, variables, os.environ), blocks[dag])
+    _allow_sources(checked)
+    return checked
+
+
+def _allow_sources(checked: Checked) -> None:
+    """Whoever types a command on this machine may read what it names; whoever triggers a DAG may not.
+
+    By the environment: it holds for processes that are started from now on, Airflow's too.
+    """
+    values = [checked.given.conf.get(name) for name in sources(checked.block)]
+    named = [value for value in values if isinstance(value, str) and value]
+    if named:
+        from tracked_kedro.kedro_side.sources.opening import allow
+
+        allow(named)
 
 
 def settled(project: Path, dag: str, checked: Checked) -> dict[str, Any]:
@@ -58,11 +73,8 @@ def settled(project: Path, dag: str, checked: Checked) -> dict[str, Any]:
     from kedro.io import DatasetError
 
     from tracked_kedro.kedro_side.settled_cutoff import cause, cutoff_among, cutoff_part
-    from tracked_kedro.kedro_side.sources.opening import allow
 
     block, conf = checked.block, dict(checked.given.conf)
-    # Whoever types a command on this machine may read what it names; whoever triggers a DAG may not.
-    allow(value for name in sources(block) if isinstance(value := conf.get(name), str) and value)
     if is_hosted(block):
         return conf  # its project checks the values itself, in a process of its own
     runtime_params = {**kedro_parameters(block, conf), "use_mlflow": False, "run_key": "cutoff"}

@@ -152,7 +152,7 @@ BAD = {
     "utf-16 without its mark": (
         f"{HEADER}\n{line(1961)}\n".encode("utf-16-le"),
         UnreadableFileError,
-        ["not UTF-8"],
+        ["looks like UTF-16 without its mark; save it as UTF-8"],
     ),
 }
 

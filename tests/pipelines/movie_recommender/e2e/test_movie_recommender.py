@@ -71,7 +71,7 @@ def test_every_task_logged_to_one_parent_run(on_the_sample) -> None:
     assert deployment.client.get_experiment(run.info.experiment_id).name == "movie_recommender"
     assert len(deployment.client.search_runs([run.info.experiment_id])) == 1
     for task in TASKS:
-        assert re.search(rf"^ +\d+\.\d s  task {task}$", done.stdout, re.M), task
+        assert re.search(rf"^ +\d+\.\d s  task \d+ of \d+  {task}$", done.stdout, re.M), task
     assert {"rmse", "rmse_popularity", "n_rejected"} <= run.data.metrics.keys()
     wanted = {"movie_recommender.test_size", "movie_recommender.random_state", "movie_recommender.model.factors"}
     assert wanted <= run.data.params.keys()
