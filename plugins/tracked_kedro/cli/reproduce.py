@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import click
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -53,7 +54,7 @@ def compare(run_id: str, force: bool, branch: str = "HEAD") -> int:
         click.echo(f"  {commit.said}")
         with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
             repeated = recipe.run_again(commit, Path(folder), log)
-            again = _parent(repeated)
+            again = _parent(repeated, client.get_experiment(run.info.experiment_id).name)
             found = list(differences(client, run, repeated, again))
     except (CannotReproduceError, RawInputError) as error:
         raise click.ClickException(f"Run {run_id} cannot be reproduced: {error}") from error
@@ -67,6 +68,11 @@ def compare(run_id: str, force: bool, branch: str = "HEAD") -> int:
     return 0
 
 
-def _parent(client: MlflowClient):
-    runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
-    return next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+def _parent(client: MlflowClient, experiment: str) -> Run:
+    """The repetition: the one parent in the experiment of the run; another experiment has the champion's moves."""
+    found = client.get_experiment_by_name(experiment)
+    runs = client.search_runs([found.experiment_id]) if found else []
+    for run in runs:
+        if "mlflow.parentRunId" not in run.data.tags:
+            return run
+    raise CannotReproduceError(f"the repetition has left no run in the experiment {printable(experiment)}")

@@ -119,8 +119,8 @@ def _reasons(event: str, context: Any) -> Iterator[str]:
     elif event == WARNED:
         yield from _warnings(context)
         parent = context["ti"].xcom_pull(task_ids=OPEN_RUN_TASK)
-        if parent and (base := _airflow()):
-            yield f"Report: {base}{TO_MLFLOW}/report/{parent}"
+        if parent and (airflow := _airflow()):
+            yield f"Report: {airflow}{TO_MLFLOW}/report/{parent}"
     else:
         decision = context["ti"].xcom_pull(task_ids=DECIDE_TASK)
         yield f"{decision['model']} version {decision['version']}: {decision['reason']}"
