@@ -75,3 +75,6 @@ def test_it_ends_well_and_no_library_speaks(var: Path, command: str, code: int, 
     told = errors if code else [line for line in done.stdout.splitlines() if line.strip()][-1:]
     assert any(re.search(end, line) for line in told), told
     assert "Traceback" not in done.stdout
+    if command == "retrain":
+        (example,) = re.findall(r"^    (Belém .*)$", (ROOT / "README.md").read_text(), re.M)
+        assert example in done.stdout, "the README shows what the sample prints"
