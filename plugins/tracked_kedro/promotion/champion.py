@@ -8,6 +8,7 @@ stays there, and becomes a move of the ledger.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ class Champion:
 
     def _ledger(self, known: RegisteredModel) -> tuple[Ledger, Page]:
         """The model's ledger; a new one where it was deleted for good, or the model is from before ledgers."""
-        if LEDGER_TAG in known.tags:
+        # Anybody may edit a tag: what is no run's id leads to no ledger.
+        if re.fullmatch("[0-9a-f]{32}", known.tags.get(LEDGER_TAG, "")):
             ledger = Ledger(self.client, self.model, known.tags[LEDGER_TAG])
             try:
                 return ledger, ledger.read(to_write=True)
