@@ -7,7 +7,8 @@ TrackedKedroError
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
 
 class TrackedKedroError(Exception):
@@ -20,6 +21,16 @@ class PermanentError(TrackedKedroError):
 
 class UnavailableError(TrackedKedroError):
     """The tracking server, its database or the object store did not answer."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a refusal that names the nearest of what is known; empty where nothing is near.
+
+    >>> did_you_mean("bon", ["berlin", "bonn"])
+    '; did you mean bonn?'
+    """
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 # By name, because these libraries must not be imported where nothing of theirs was raised.

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from tests.deployment import ROOT
-from tracked_kedro.kedro_side.config_loader import NotLiteralError
+from tracked_kedro.kedro_side.plain_values import NotLiteralError
 from tracked_kedro.kedro_side.sessions import nested
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
@@ -13,6 +14,7 @@ from tracked_kedro.promotion.registry import CHAMPION
 from tracked_kedro.serving.signing import SIGNATURE_TAG
 
 Meddle = Callable[[World, Month], None]
+Deed = Callable[[], object]
 
 
 def _run(world: World, month: Month, how: str) -> None:
@@ -23,16 +25,25 @@ def _child(world: World, month: Month, how: str) -> None:
     _change_run(world, _north(world, month).info.run_id, how)
 
 
-def _change_run(world: World, run_id: str, how: str) -> None:
+def _done(world: World, how: str, *, edit: Deed, delete: Deed, restore: Deed) -> None:
+    """Carry a deed out: all but an edit begin with a deletion."""
     if how == "edited":
-        world.client.update_run(run_id, status="FAILED", name="by hand")
-        world.client.log_metric(run_id, "mean_rent", 1.0, step=9)
+        edit()
         return
-    world.client.delete_run(run_id)
+    delete()
     if how == "restored":
-        world.client.restore_run(run_id)
+        restore()
     if how == "gc":
         world.collect_garbage()
+
+
+def _change_run(world: World, run_id: str, how: str) -> None:
+    def edit() -> None:
+        world.client.update_run(run_id, status="FAILED", name="by hand")
+        world.client.log_metric(run_id, "mean_rent", 1.0, step=9)
+
+    delete, restore = partial(world.client.delete_run, run_id), partial(world.client.restore_run, run_id)
+    _done(world, how, edit=edit, delete=delete, restore=restore)
 
 
 def _north(world: World, month: Month) -> Run:
@@ -57,34 +68,22 @@ def _version(world: World, month: Month, how: str) -> None:
 
 
 def _alias(world: World, month: Month, how: str) -> None:
-    if how == "edited":
-        world.client.set_registered_model_alias(MODEL, CHAMPION, "1")
-        return
-    before = world.registry.aliases()[CHAMPION]
-    world.client.delete_registered_model_alias(MODEL, CHAMPION)
-    if how == "restored":
-        world.client.set_registered_model_alias(MODEL, CHAMPION, str(before))
+    put, before = partial(world.client.set_registered_model_alias, MODEL, CHAMPION), world.registry.aliases()[CHAMPION]
+    delete = partial(world.client.delete_registered_model_alias, MODEL, CHAMPION)
+    _done(world, how, edit=partial(put, "1"), delete=delete, restore=partial(put, str(before)))
 
 
 def _model(world: World, month: Month, how: str) -> None:
-    if how == "edited":
-        world.client.rename_registered_model(MODEL, "rents-by-hand")
-        return
-    world.client.delete_registered_model(MODEL)
-    if how == "restored":
-        world.client.create_registered_model(MODEL)
+    edit = partial(world.client.rename_registered_model, MODEL, "rents-by-hand")
+    delete, restore = world.client.delete_registered_model, world.client.create_registered_model
+    _done(world, how, edit=edit, delete=partial(delete, MODEL), restore=partial(restore, MODEL))
 
 
 def _experiment(world: World, month: Month, how: str) -> None:
     number = world.client.get_run(month.run_id).info.experiment_id
-    if how == "edited":
-        world.client.rename_experiment(number, "by hand")
-        return
-    world.client.delete_experiment(number)
-    if how == "restored":
-        world.client.restore_experiment(number)
-    if how == "gc":
-        world.collect_garbage()
+    edit = partial(world.client.rename_experiment, number, "by hand")
+    delete, restore = world.client.delete_experiment, world.client.restore_experiment
+    _done(world, how, edit=edit, delete=partial(delete, number), restore=partial(restore, number))
 
 
 def _file(world: World, month: Month, how: str) -> None:
@@ -107,25 +106,18 @@ def _child_tag(world: World, month: Month, how: str) -> None:
 
 
 def _change_tag(world: World, run_id: str, tag: str, how: str) -> None:
-    before = world.client.get_run(run_id).data.tags[tag]
-    if how == "edited":
-        world.client.set_tag(run_id, tag, "by hand")
-        return
-    world.client.delete_tag(run_id, tag)
-    if how == "restored":
-        world.client.set_tag(run_id, tag, before)
+    put, before = partial(world.client.set_tag, run_id, tag), world.client.get_run(run_id).data.tags[tag]
+    delete = partial(world.client.delete_tag, run_id, tag)
+    _done(world, how, edit=partial(put, "by hand"), delete=delete, restore=partial(put, before))
 
 
 def _history(world: World, month: Month, how: str) -> None:
     known = world.registry.known()
     assert known is not None
     for tag, text in known.tags.items():
-        if how == "edited":
-            world.client.set_registered_model_tag(MODEL, tag, "by hand")
-            continue
-        world.client.delete_registered_model_tag(MODEL, tag)
-        if how == "restored":
-            world.client.set_registered_model_tag(MODEL, tag, text)
+        put, delete = world.client.set_registered_model_tag, world.client.delete_registered_model_tag
+        deeds = {"edit": partial(put, MODEL, tag, "by hand"), "restore": partial(put, MODEL, tag, text)}
+        _done(world, how, delete=partial(delete, MODEL, tag), **deeds)
 
 
 #: By thing, what is done to it.

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import mlflow
 import pytest
 from kedro.io import DatasetError
 from mlflow.entities import Run
@@ -14,9 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
-from tests.deployment import deployment_environment
 from tests.faults.proxy import Cut, Proxy, started
-from tests.fixtures.stack import PlainServer
+from tests.fixtures.stack import PlainServer, tasks_of
 from tracked_kedro.child_runs.datasets import MlflowChildRunsDataset
 from tracked_kedro.child_runs.record import ChildRecord
 from tracked_kedro.parent_run import runs
@@ -117,19 +115,10 @@ class World:
 @pytest.fixture(scope="module")
 def world(plain_server: PlainServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], World]]:
     folder = tmp_path_factory.mktemp("cuts")
-    with pytest.MonkeyPatch.context() as patch, started(plain_server.address) as proxy:
-        for name, value in deployment_environment(folder / "var").items():
-            patch.setenv(name, value)
-        patch.setenv("MLFLOW_TRACKING_URI", proxy.address)
-        key = folder / "key"
-        key.write_text("k" * 64)
-        key.chmod(0o600)
-        patch.setenv("MODEL_SIGNING_KEY_FILE", str(key))
+    with started(plain_server.address) as proxy, tasks_of(proxy.address, folder) as patch:
         patch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
         patch.setattr(runs, "_SETTLE_SECONDS", 0)
-        mlflow.set_tracking_uri(proxy.address)
         yield lambda: World(proxy, plain_server.address, folder)
-        mlflow.set_tracking_uri(None)
 
 
 def opened(world: World) -> None:

@@ -7,14 +7,13 @@ import re
 import sys
 from collections.abc import Iterator
 
-import mlflow
 import pytest
 
-from tests.deployment import ROOT, deployment_environment
+from tests.deployment import ROOT
 from tests.faults import meddling
 from tests.faults.months import DISTRICTS, STEPS, Month, World
 from tests.fixtures.rents import write_project
-from tests.fixtures.stack import started_server
+from tests.fixtures.stack import started_server, tasks_of
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.names import DONE_METRIC, KEY_TAG
 from tracked_kedro.parent_run import runs
@@ -57,24 +56,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("hands")
     for name in ("server", "var", "saved"):
         (folder / name).mkdir()
-    key = folder / "key"
-    key.write_text("k" * 64)
-    with pytest.MonkeyPatch.context() as patch, started_server(folder / "server") as server:
+    with started_server(folder / "server") as server, tasks_of(server.address, folder) as patch:
         project = write_project(folder / "lettings")
-        own = {"MODEL_SIGNING_KEY_FILE": str(key), "MLFLOW_TRACKING_URI": server.address}
-        own |= {"KEDRO_PROJECT_PATH": str(project), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        for name, value in {**deployment_environment(folder / "var"), **own}.items():
+        for name, value in {"KEDRO_PROJECT_PATH": str(project), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}.items():
             patch.setenv(name, value)
         patch.setattr(sys, "path", [str(project / "src"), *sys.path])
         patch.setattr(runs, "_SETTLE_SECONDS", 0)
-        mlflow.set_tracking_uri(server.address)
         made = World(server, folder / "var", folder / "saved")
         for number in (1, 2):
             made.months[number] = Month(number)
             made.months[number].run()
         made.save()
         yield made
-        mlflow.set_tracking_uri(None)
     for name in [name for name in sys.modules if name.partition(".")[0] == "lettings"]:
         del sys.modules[name]
 

@@ -6,20 +6,19 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-import mlflow
 import pytest
+from mlflow.entities import Run
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
-from tests.deployment import deployment_environment
 from tests.faults.proxy import Cut, Proxy, started
-from tests.fixtures.stack import PlainServer
+from tests.fixtures.stack import PlainServer, tasks_of
 from tracked_kedro.month import shifted
 from tracked_kedro.promotion.champion import LEDGER_TAG, ChampionChangedError, RegistryError
 from tracked_kedro.promotion.ledger import Ledger
@@ -77,30 +76,22 @@ class Models:
         folder = self.folder / name
         folder.mkdir()
         (folder / "MLmodel").write_text("means")
-        source = f"{run.info.artifact_uri}/model"
-        get_artifact_repository(source).log_artifacts(str(folder))
-        return partial(self._register, model=name, source=source, run_id=run.info.run_id, tags=signed(name, folder))
+        return partial(self._register, model=name, run=run, tags=signed(name, folder))
 
-    def _register(self, number: int, *, model: str, source: str, run_id: str, tags: dict[str, str]) -> int:
+    def _register(self, number: int, *, model: str, run: Run, tags: dict[str, str]) -> int:
         tags = {"cutoff": str(shifted(date(2020, 1, 1), number)), **tags}
+        # A place of its own, as `register` gives each: a place that is known is the same version.
+        source = f"{run.info.artifact_uri}/model/{number}"
+        get_artifact_repository(source).log_artifacts(str(self.folder / model))
         client = MlflowClient(self.address, self.address)
-        return Registry(model, client).register(source, run_id, f"digest {number}", tags)
+        return Registry(model, client).register(source, run.info.run_id, f"digest {number}", tags)
 
 
 @pytest.fixture(scope="module")
 def models(plain_server: PlainServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
     folder = tmp_path_factory.mktemp("crowns")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in deployment_environment(folder / "var").items():
-            patch.setenv(name, value)
-        key = folder / "key"
-        key.write_text("k" * 64)
-        key.chmod(0o600)
-        patch.setenv("MODEL_SIGNING_KEY_FILE", str(key))
-        patch.setenv("MLFLOW_TRACKING_URI", plain_server.address)
-        mlflow.set_tracking_uri(plain_server.address)
+    with tasks_of(plain_server.address, folder):
         yield Models(plain_server.address, folder)
-        mlflow.set_tracking_uri(None)
 
 
 def is_true(registry: Registry) -> list[tuple[int, int | None]]:
@@ -124,7 +115,7 @@ def proxy(models: Models) -> Iterator[Proxy]:
         yield proxy
 
 
-def held(proxy: Proxy, number: int, how: Cut, slow: Callable[[], object], fast: Callable[[], None]) -> object:
+def held(proxy: Proxy, number: int, how: Cut, slow: Callable[[], object], fast: Callable[[], object]) -> object:
     """Run `slow` with one of its requests held until `fast` is done; its result or error. None: it has fewer."""
     outcome: list[object] = []
 
@@ -147,78 +138,85 @@ def held(proxy: Proxy, number: int, how: Cut, slow: Callable[[], object], fast: 
     return outcome[0] if reached else None
 
 
+Asked = Callable[[Registry], object]
+
+
+def each_held(
+    models: Models, proxy: Proxy, how: Cut, champions: Sequence[int], of: int, slowly: Asked, meanwhile: Asked
+) -> Iterator[tuple[int, Registry, object]]:
+    """Hold one request of `slowly` after the other while `meanwhile` is done, on a new model each time.
+
+    Args:
+        models: of the server.
+        proxy: what `slowly` goes through.
+        how: whether the request or its answer is held.
+        champions: versions that were champion before, in their order.
+        of: how many versions there are.
+        slowly: asked of a registry behind the proxy.
+        meanwhile: asked of one beside it.
+    """
+    for number in count(1):
+        registry = models.made(of)
+        for before, version in zip((None, *champions), champions, strict=False):
+            registry.promote(version, before, "ana", "earlier")
+        slow = Registry(registry.model, MlflowClient(proxy.address, proxy.address))
+        outcome = held(proxy, number, how, partial(slowly, slow), partial(meanwhile, registry))
+        if outcome is None:
+            assert number > 8
+            print(f"{how}: {number - 1} requests held")
+            return
+        yield number, registry, outcome
+
+
 @pytest.mark.parametrize("how", ["held request", "held answer"])
 def test_a_promotion_that_is_held_anywhere_does_not_undo_another(models: Models, proxy: Proxy, how: Cut) -> None:
-    for number in count(1):
-        registry = models.made(3)
-        registry.promote(1, None, "ana", "first")
-        slow = Registry(registry.model, MlflowClient(proxy.address, proxy.address))
+    def later_month(registry: Registry) -> None:
+        champion = registry.aliases()["champion"]
+        try:
+            registry.promote(3, champion, "ben", "the later month")
+        except ChampionChangedError:
+            registry.promote(3, 2, "ben", "the later month, compared again")
 
-        def later_month(registry: Registry = registry) -> None:
-            champion = registry.aliases()["champion"]
-            try:
-                registry.promote(3, champion, "ben", "the later month")
-            except ChampionChangedError:
-                registry.promote(3, 2, "ben", "the later month, compared again")
+    def second(registry: Registry) -> object:
+        return registry.promote(2, 1, "cid", "held")
 
-        outcome = held(proxy, number, how, lambda slow=slow: slow.promote(2, 1, "cid", "held"), later_month)
-        if outcome is None:
-            break
+    for number, registry, outcome in each_held(models, proxy, how, [1], 3, second, later_month):
         moves = is_true(registry)
         assert registry.aliases()["champion"] == 3, f"request {number}"
         if isinstance(outcome, ChampionChangedError):
             assert moves == [(1, None), (3, 1)]
         else:
             assert moves == [(1, None), (2, 1), (3, 2)]
-    assert number > 8
-    print(f"{how}: {number - 1} requests held")
 
 
 def test_a_rollback_that_is_held_anywhere_and_a_promotion_end_in_one_order(models: Models, proxy: Proxy) -> None:
-    for number in count(1):
-        registry = models.made(3)
-        registry.promote(1, None, "ana", "first")
-        registry.promote(2, 1, "ana", "second")
-        slow = Registry(registry.model, MlflowClient(proxy.address, proxy.address))
+    def third(registry: Registry) -> None:
+        try:
+            registry.promote(3, 2, "ben", "third")
+        except ChampionChangedError:
+            registry.promote(3, 1, "ben", "third, compared again")
 
-        def third(registry: Registry = registry) -> None:
-            try:
-                registry.promote(3, 2, "ben", "third")
-            except ChampionChangedError:
-                registry.promote(3, 1, "ben", "third, compared again")
+    def back(registry: Registry) -> object:
+        return registry.rollback(None, "cid", "wrong")
 
-        outcome = held(proxy, number, "held request", lambda slow=slow: slow.rollback(None, "cid", "wrong"), third)
-        if outcome is None:
-            break
+    for number, registry, outcome in each_held(models, proxy, "held request", [1, 2], 3, back, third):
         moves = is_true(registry)
         if isinstance(outcome, ChampionChangedError):
             assert moves[2:] == [(3, 2)], f"request {number}"
         else:
             # Whichever came first, the other saw it.
             assert moves[2:] in ([(1, 2), (3, 1)], [(3, 2), (2, 3)]), f"request {number}"
-    assert number > 8
 
 
 def test_of_two_who_roll_back_at_once_one_goes_back(models: Models, proxy: Proxy) -> None:
     """The second one does not take it back."""
-    for number in count(1):
-        registry = models.made(2)
-        registry.promote(1, None, "ana", "first")
-        registry.promote(2, 1, "ana", "second")
-        slow = Registry(registry.model, MlflowClient(proxy.address, proxy.address))
-        fast: list[object] = []
-        outcome = held(
-            proxy,
-            number,
-            "held answer",
-            lambda slow=slow: slow.rollback(1, "ben", "wrong"),
-            lambda registry=registry, fast=fast: fast.append(_rolled_back(registry)),
-        )
-        if outcome is None:
-            break
+
+    def back(registry: Registry) -> object:
+        return registry.rollback(1, "ben", "wrong")
+
+    for number, registry, _ in each_held(models, proxy, "held answer", [1, 2], 2, back, _rolled_back):
         assert registry.aliases()["champion"] == 1
         assert is_true(registry)[2:] == [(1, 2)], f"request {number}"
-    assert number > 8
 
 
 def _rolled_back(registry: Registry) -> object:

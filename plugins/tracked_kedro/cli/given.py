@@ -6,11 +6,12 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
+
+from tracked_kedro.errors import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def from_make(
     if unknown := [name for name in given if name not in takes]:
         known = ", ".join(takes) or "no variable of its own"
         raise click.ClickException(
-            f"{dag} takes no {unknown[0]}; it takes {known} (and DAG=, VAR=){_close(unknown[0], takes)}"
+            f"{dag} takes no {unknown[0]}; it takes {known} (and DAG=, VAR=){did_you_mean(str(unknown[0]), takes)}"
         )
     found = {}
     for name, target in takes.items():
@@ -119,9 +120,8 @@ def _check(word: str, value: Any, spec: Mapping[str, Any]) -> None:
 
     if choices := spec.get("choices"):
         if unknown := [one for one in value if one not in choices]:
-            raise click.ClickException(
-                f"{word}: there is no {unknown[0]!r}; known are {', '.join(choices)}{_close(unknown[0], choices)}"
-            )
+            hint = did_you_mean(str(unknown[0]), choices)
+            raise click.ClickException(f"{word}: there is no {unknown[0]!r}; known are {', '.join(choices)}{hint}")
         return
     # A pattern is there for what would run or tell a secret, which is refused where the text is used, and is not shown.
     schema = {key: spec[key] for key in spec.keys() - {"pattern", "default"}}
@@ -146,8 +146,3 @@ def _existing(name: str, value: str) -> Path:
     if "${" not in value and not path.exists():
         raise click.ClickException(f"{name}={value}: there is no such file or folder, seen from {Path.cwd()}")
     return path
-
-
-def _close(word: Any, known: Mapping[str, Any]) -> str:
-    close = get_close_matches(str(word), known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""

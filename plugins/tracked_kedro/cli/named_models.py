@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 import click
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.cli.printable import printable
+from tracked_kedro.errors import did_you_mean
 from tracked_kedro.paging import paged
 
 
@@ -29,7 +29,7 @@ def check(reference: str) -> None:
         raise click.ClickException(
             f"There is no registered model {model!r}, nor any other; a complete `make retrain` registers one"
         )
-    close = get_close_matches(model, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
     listed = ", ".join(map(printable, known[:20])) + (" …" if len(known) > 20 else "")
-    raise click.ClickException(f"There is no registered model {model!r}; known are {listed}{printable(hint)}")
+    raise click.ClickException(
+        f"There is no registered model {model!r}; known are {listed}{printable(did_you_mean(model, known))}"
+    )

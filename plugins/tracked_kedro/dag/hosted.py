@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import BaseOperator, task
+from airflow.sdk import task
 
 from tracked_kedro import names
+from tracked_kedro.dag import tasks
 from tracked_kedro.dag.alerts import alerts, deadline
 from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
@@ -21,7 +22,7 @@ from tracked_kedro.hosting.facts import code_tags, environment_tags
 from tracked_kedro.hosting.project import HostedProject
 from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.kedro_side.locations import run_folder
-from tracked_kedro.kedro_side.plain_values import PLAIN, fault
+from tracked_kedro.kedro_side.plain_values import PLAIN, NotLiteralError, refuse_what_is_not_plain
 from tracked_kedro.kedro_side.sessions import Session
 
 __all__ = [
@@ -53,34 +54,17 @@ def open_run(*, pipeline: str, parameters: dict[str, str], hosted: dict[str, Any
     return opened_parent(_deployment(pipeline, context), pipeline, context, lambda: _tags(project))
 
 
-class RunNodes(BaseOperator):
+class RunNodes(tasks.RunNodes):
     """Runs nodes of a hosted project inside the parent run, in a process of its own, and leaves the run open.
 
     Args:
-        pipeline: name of the block, and of the DAG.
-        parameters: Kedro parameter by DAG parameter.
         hosted: the project, see `hosting.project.HostedProject`.
-        nodes: names of the nodes.
-        xcom: dataset among their outputs whose (small) value becomes this task's XCom value.
-        settings: Airflow's.
+        settings: as of `tasks.RunNodes`; the pipeline is the block, and the DAG.
     """
 
-    def __init__(
-        self,
-        *,
-        pipeline: str,
-        parameters: dict[str, str],
-        hosted: dict[str, Any],
-        nodes: list[str],
-        xcom: str | None = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, *, hosted: dict[str, Any], **settings: Any) -> None:
         super().__init__(**settings)
-        self.pipeline = pipeline
-        self.parameters = parameters
         self.hosted = hosted
-        self.nodes = nodes
-        self.xcom = xcom
 
     def execute(self, context: Any) -> Any:
         """Airflow's call."""
@@ -197,13 +181,9 @@ def _refuse_without_environment(project: HostedProject) -> None:
         raise PermanentError(lacks)
 
 
-def _refuse_expressions(values: Any, place: str = "") -> None:
+def _refuse_expressions(values: Mapping[str, Any]) -> None:
     """What a person gives is taken as it is written: the project's own configuration would carry out an expression."""
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            _refuse_expressions(value, f"{place}.{key}" if place else str(key))
-    elif isinstance(values, list):
-        for number, value in enumerate(values):
-            _refuse_expressions(value, f"{place}.{number}")
-    elif isinstance(values, str) and (found := fault(values)):
-        raise PermanentError(f"{place}: {found}")
+    try:
+        refuse_what_is_not_plain(values)
+    except NotLiteralError as error:
+        raise PermanentError(str(error)) from error

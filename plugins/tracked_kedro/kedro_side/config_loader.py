@@ -13,7 +13,7 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from tracked_kedro.kedro_side.locations import RESOLVERS
-from tracked_kedro.kedro_side.plain_values import fault
+from tracked_kedro.kedro_side.plain_values import refuse_what_is_not_plain
 from tracked_kedro.kedro_side.written_config import State, state_of, written
 
 #: From the blocks of `airflow.yml` and the runtime parameters to catalog entries.
@@ -31,10 +31,6 @@ _wanted: ContextVar[frozenset[str] | None] = ContextVar("wanted_entries", defaul
 
 class SharedKeyError(ValueError):
     """Two configuration files define one key; which of them holds would be a matter of chance."""
-
-
-class NotLiteralError(ValueError):
-    """A value from outside asks to be interpolated, or holds a credential; the message names the parameter alone."""
 
 
 @contextmanager
@@ -92,7 +88,7 @@ class ConfigLoader(OmegaConfigLoader):
         self._more_entries = more_entries
         self._read: dict[str, dict[str, Any]] = {}
         self._states: dict[str, State] = {}
-        _refuse_what_is_not_plain(options.get("runtime_params"), "")
+        refuse_what_is_not_plain(options.get("runtime_params"))
         super().__init__(
             conf_source,
             custom_resolvers={**RESOLVERS, **(custom_resolvers or {})},
@@ -188,15 +184,3 @@ class ConfigLoader(OmegaConfigLoader):
     def _shown(self, path: Path) -> str:
         conf = Path(self.conf_source)
         return f"{conf.name}/{path.relative_to(conf)}" if path.is_relative_to(conf) else path.name
-
-
-def _refuse_what_is_not_plain(value: Any, name: str) -> None:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            _refuse_what_is_not_plain(key, name or "a parameter's name")
-            _refuse_what_is_not_plain(inner, f"{name}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple | set):
-        for inner in value:
-            _refuse_what_is_not_plain(inner, name)
-    elif isinstance(value, str) and (why := fault(value)):
-        raise NotLiteralError(f"{name}: {why}")

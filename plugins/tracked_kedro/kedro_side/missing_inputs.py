@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines, settings
+from kedro.framework.project import pipelines
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
 from tracked_kedro.kedro_side.discovery import SEPARATOR
+from tracked_kedro.kedro_side.running_project import is_asked_for
 from tracked_kedro.names import RUN_KEY
 
 _SHOWN = 4
@@ -33,7 +34,7 @@ class MissingInputsHook:
         Raises:
             MissingInputError: something is missing.
         """
-        if not settings.get("TRACKED_KEDRO") or RUN_KEY in (run_params.get("runtime_params") or {}):
+        if not is_asked_for() or RUN_KEY in (run_params.get("runtime_params") or {}):
             return
         made = {name for other in pipelines.values() for name in other.all_outputs()}
         for name in pipeline.inputs():

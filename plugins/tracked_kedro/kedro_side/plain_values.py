@@ -7,6 +7,8 @@ says, before it stores that; the configuration loader refuses by it what comes a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _INTERPOLATION = r"\$\{"
 # What follows `://` is a host or bucket, and perhaps a port; a user, a password or something that hides one is not.
@@ -19,6 +21,10 @@ _QUERY = rf"://\S*[?&;#][^=&;#\s]*(?:{_NAMES}|%)[^=&;#\s]*="
 
 #: JSON schema's `pattern` of a string that holds neither.
 PLAIN = rf"^(?![\s\S]*(?:{_INTERPOLATION}|{_USER}|{_QUERY}))[\s\S]*$"
+
+
+class NotLiteralError(ValueError):
+    """A value from outside asks to be interpolated, or holds a credential; the message names the parameter alone."""
 
 
 def fault(value: str) -> str | None:
@@ -46,3 +52,24 @@ def credential_fault(value: str) -> str | None:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     return None
+
+
+def refuse_what_is_not_plain(value: Any, name: str = "") -> None:
+    """Look through a value from outside, however deep its texts lie.
+
+    Args:
+        value: a text, or mappings and lists of them.
+        name: of the parameter, dotted.
+
+    Raises:
+        NotLiteralError: naming the parameter.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            refuse_what_is_not_plain(key, name or "a parameter's name")
+            refuse_what_is_not_plain(inner, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple | set):
+        for inner in value:
+            refuse_what_is_not_plain(inner, name)
+    elif isinstance(value, str) and (why := fault(value)):
+        raise NotLiteralError(f"{name}: {why}")

@@ -8,7 +8,6 @@ stays there, and becomes a move of the ledger.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ class Champion:
         if known is None:
             return []
         moves = noted(known)
-        if _names_a_run(known):
+        if LEDGER_TAG in known.tags:
             try:
                 page = Ledger(self.client, self.model, known.tags[LEDGER_TAG]).read()
             except LedgerGoneError:
@@ -134,7 +133,7 @@ class Champion:
 
     def _ledger(self, known: RegisteredModel) -> tuple[Ledger, Page]:
         """The model's ledger; a new one where it was deleted for good, or the model is from before ledgers."""
-        if _names_a_run(known):
+        if LEDGER_TAG in known.tags:
             ledger = Ledger(self.client, self.model, known.tags[LEDGER_TAG])
             try:
                 return ledger, ledger.read(to_write=True)
@@ -150,11 +149,6 @@ class Champion:
     def busy(self) -> RegistryError:
         """What to raise after so many tries."""
         return RegistryError(f"The champion of {self.model} does not come to rest; see `make models`, and try again")
-
-
-def _names_a_run(known: RegisteredModel) -> bool:
-    """Whether the tag leads to a ledger: anybody may edit a tag, and what is no run's id leads nowhere."""
-    return re.fullmatch("[0-9a-f]{32}", known.tags.get(LEDGER_TAG, "")) is not None
 
 
 def set_by_two(call: Callable[..., None], *arguments: str) -> None:

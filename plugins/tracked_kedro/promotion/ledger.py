@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _MOVE, _SIGN, _OF = "move.", "moving.", "ledger_of"
 _NUMBERED = re.compile(r"move\.(\d{4,})")
+# Where there is no such run; the second of what is no run's id, for anybody may edit the tag that leads to a ledger.
+_NO_RUN = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE))
 # What a store answers to the second of two who write at once.
 _REFUSED = (ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(BAD_REQUEST))
 # How long a process may be held up between asking where the alias stands and moving it.
@@ -178,7 +180,7 @@ class Ledger:
         try:
             run = self.client.get_run(self.run_id)
         except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            if error.error_code not in _NO_RUN:
                 raise
             raise LedgerGoneError(self.run_id) from error
         if run.data.tags.get(_OF) != self.model:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import jsonschema
@@ -15,6 +14,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import GroupedNodes, Pipeline
 from kedro_mlflow.pipeline.pipeline_ml import PipelineML
 
+from tracked_kedro.errors import did_you_mean
 from tracked_kedro.rendering import grouping, pods
 from tracked_kedro.rendering.blocks import FILE, Block, TaskSettings
 
@@ -65,8 +65,7 @@ def problems(
 
 def instead(name: str, known: Collection[str]) -> str:
     """What else a name could be, as the end of a sentence."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+    return did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
 
 
 def schedule_problems(name: str, block: Block) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from kedro.io import DataCatalog
 
-from tracked_kedro.kedro_side.config_loader import ConfigLoader, NotLiteralError, SharedKeyError
+from tracked_kedro.kedro_side.config_loader import ConfigLoader, SharedKeyError
+from tracked_kedro.kedro_side.plain_values import NotLiteralError
 from tracked_kedro.promotion.catalog import promotion_entries
 
 

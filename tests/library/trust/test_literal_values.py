@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.fixtures.sources import CANARY
 from tracked_kedro.kedro_side import locations
-from tracked_kedro.kedro_side.config_loader import ConfigLoader, NotLiteralError
-from tracked_kedro.kedro_side.plain_values import PLAIN, fault
+from tracked_kedro.kedro_side.config_loader import ConfigLoader
+from tracked_kedro.kedro_side.plain_values import PLAIN, NotLiteralError, fault
 from tracked_kedro.kedro_side.sources.opening import source
 from tracked_kedro.kedro_side.sources.rules import SourceRefusedError
 

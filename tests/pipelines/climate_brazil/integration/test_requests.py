@@ -8,13 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
 from retraining.pipelines.climate_brazil.stations.sample import station_text
-from tests.deployment import deployment_environment
-from tests.fixtures.stack import PlainServer
+from tests.fixtures.stack import PlainServer, tasks_of
 from tracked_kedro.kedro_side.sessions import Session, nested
 from tracked_kedro.parent_run import runs
 
@@ -78,13 +76,8 @@ def _anonymous(path: str) -> str:
 @pytest.fixture(scope="module")
 def fleet(plain_server: PlainServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in deployment_environment(folder / "var").items():
-            patch.setenv(name, value)
-        patch.setenv("MLFLOW_TRACKING_URI", plain_server.address)
-        mlflow.set_tracking_uri(plain_server.address)
+    with tasks_of(plain_server.address, folder):
         yield Fleet(plain_server, folder)
-        mlflow.set_tracking_uri(None)
 
 
 def test_a_series_without_a_model_costs_at_most_eight_requests(fleet: Fleet):
