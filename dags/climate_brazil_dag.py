@@ -21,7 +21,7 @@ KEDRO = {
         "audit_series": "climate_brazil.audit_series",
         "stations": "climate_brazil.stations",
         "cutoff": "climate_brazil.cutoff",
-        "promotion": "climate_brazil.promotion.mode",
+        "promotion_mode": "climate_brazil.promotion.mode",
         "use_mlflow": "use_mlflow",
     },
 }
@@ -175,7 +175,7 @@ with DAG(
             ),
             pattern=tasks.PLAIN,
         ),
-        "promotion": Param(
+        "promotion_mode": Param(
             "auto",
             type="string",
             enum=["auto", "approve", "never"],
@@ -309,7 +309,7 @@ with DAG(
     )
     approve = tasks.approve(
         hours=72,
-        doc_md="Asks a person before `promote`, where the DAG parameter `promotion` says so.",
+        doc_md="Asks a person before `promote`, where the DAG parameter `promotion_mode` says so.",
     )
     promote = tasks.RunNodes(
         task_id="promote",

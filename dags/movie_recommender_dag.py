@@ -18,7 +18,7 @@ KEDRO = {
         "factors": "movie_recommender.model.factors",
         "top_n": "movie_recommender.top_n",
         "cutoff": "movie_recommender.cutoff",
-        "promotion": "movie_recommender.promotion.mode",
+        "promotion_mode": "movie_recommender.promotion.mode",
         "use_mlflow": "use_mlflow",
     },
 }
@@ -110,7 +110,7 @@ with DAG(
             ),
             pattern=tasks.PLAIN,
         ),
-        "promotion": Param(
+        "promotion_mode": Param(
             "auto",
             type="string",
             enum=["auto", "approve", "never"],
@@ -220,7 +220,7 @@ with DAG(
     )
     approve = tasks.approve(
         hours=72,
-        doc_md="Asks a person before `promote`, where the DAG parameter `promotion` says so.",
+        doc_md="Asks a person before `promote`, where the DAG parameter `promotion_mode` says so.",
     )
     promote = tasks.RunNodes(
         task_id="promote",

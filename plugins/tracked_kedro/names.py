@@ -72,7 +72,11 @@ TO_MLFLOW = "/to-mlflow"
 DECIDE_TASK = "decide"
 APPROVE_TASK = "approve"
 PROMOTE_TASK = "promote"
+PROMOTION_MODE = "promotion_mode"
+# The rules: a block of a pipeline's parameters, or of a hosted project's block. Up to 0.2.0 the mode was called so too.
 PROMOTION = "promotion"
+# Key of a block: the model that its pipeline registers.
+REGISTERED_MODEL = "registered_model"
 # XCom key under which `approve` or `promote` says why it was skipped where the rules would have promoted.
 REASON = "reason"
 # Tasks that have to do with a model version.

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from tracked_kedro import addresses, names
 from tracked_kedro.dag.alerts import NOT_PROMOTED, alerts
 from tracked_kedro.dag.retries import is_attended
+from tracked_kedro.dag.task_session import promotion_mode
 
 COMMENT = "comment"
 
@@ -25,12 +26,12 @@ class PromotionApproval(ApprovalOperator):
     def execute(self, context: Any) -> Any:
         """Decide by rules and mode, or ask."""
         decision = context["ti"].xcom_pull(task_ids=names.DECIDE_TASK)
-        mode = context["params"].get(names.PROMOTION, "auto")
+        mode = promotion_mode(context)
         if not decision["promote"]:
             raise AirflowSkipException(f"Not promoted: {decision['reason']}")
         if mode == "never":
             _skip(context, "promotion is switched off in this DAG run (never)")
-        if mode == "auto":
+        if mode in ("auto", None):
             user = context["dag_run"].triggering_user_name
             return {"by": f"{context['dag_run'].run_id}{f' of {user}' if user else ''}", "why": ""}
         if is_attended(context):

@@ -14,8 +14,9 @@ from tracked_kedro.dag import tasks
 from tracked_kedro.dag.alerts import alerts, deadline
 from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
+from tracked_kedro.dag.promoting import Steps, carried_out, end_task
 from tracked_kedro.dag.retries import RETRY_POLICY
-from tracked_kedro.dag.task_session import guarded, in_parent, parent_of, run_key_of, session_of
+from tracked_kedro.dag.task_session import guarded, in_parent, parent_of, promotion_mode, run_key_of, session_of
 from tracked_kedro.dag.tasks import approve, close_run
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.hosting.facts import code_tags, environment_tags
@@ -133,12 +134,22 @@ def promote(
     """Make the challenger champion, if the rules allow it and the mode, or a person, does too."""
     from tracked_kedro.promotion import stored_model
 
-    decision = context["ti"].xcom_pull(task_ids=names.DECIDE_TASK)
-    approval = context["ti"].xcom_pull(task_ids=names.APPROVE_TASK) or {}
-    promotion = _promotion(rules, context)
-    return in_parent(
-        context, _deployment(pipeline, context), lambda: stored_model.promote(decision, promotion, approval)
-    )
+    ti, promotion, deployment = context["ti"], _promotion(rules, context), _deployment(pipeline, context)
+    approval = ti.xcom_pull(task_ids=names.APPROVE_TASK) or {}
+    decisions = [ti.xcom_pull(task_ids=names.DECIDE_TASK)]
+    orders: list[dict[str, Any]] = []
+
+    def compare() -> dict[str, Any]:
+        challenger = ti.xcom_pull(task_ids="register")
+        decisions.append(in_parent(context, deployment, lambda: stored_model.decide(challenger, promotion)))
+        return decisions[-1]
+
+    def carry_out() -> None:
+        orders.append(in_parent(context, deployment, lambda: stored_model.promote(decisions[-1], promotion, approval)))
+
+    steps = Steps(carry_out, compare, lambda: names.DECIDE_TASK)
+    end_task(guarded(lambda: carried_out(steps, promotion.mode == "approve")), context)
+    return orders[-1]
 
 
 def _deployment(pipeline: str, context: Any) -> Session:
@@ -153,7 +164,7 @@ def _tags(project: HostedProject) -> dict[str, str]:
 def _promotion(rules: list[dict[str, Any]], context: Any) -> Any:
     from tracked_kedro.promotion.rules import Promotion
 
-    return Promotion.model_validate({"mode": context["params"].get(names.PROMOTION, "auto"), "rules": rules})
+    return Promotion.model_validate({"mode": promotion_mode(context) or "auto", "rules": rules})
 
 
 def _active_run() -> Any:

@@ -68,5 +68,7 @@ def refuse_unknown_parameters(context: Any) -> None:
     """
     known = set(context["dag"].params)
     unknown = sorted(set(context["dag_run"].conf or {}) - known)
+    if names.PROMOTION in unknown and names.PROMOTION_MODE in known:
+        raise PermanentError(f"Unknown parameter {names.PROMOTION!r}: it is called {names.PROMOTION_MODE} since 0.3.0")
     if unknown:
         raise PermanentError(f"Unknown parameters {unknown}; this DAG takes {sorted(known)}")

@@ -26,7 +26,8 @@ def session_of(pipeline: str, parameters: dict[str, str], context: Any, extra: d
 
 def kedro_parameters(parameters: dict[str, str], context: Any, month: str | None = None) -> dict[str, Any]:
     """Parameters of the DAG run under their Kedro names, and its data folder; its cutoff as given."""
-    given = {**context["params"], **_when_scheduled(context), names.CUTOFF: month}
+    asked = {**context["params"], names.PROMOTION_MODE: promotion_mode(context)}
+    given = {**asked, **_when_scheduled(context), names.CUTOFF: month}
     values = {parameters[key]: value for key, value in given.items() if key in parameters and value is not None}
     return {**nested(values), names.RUN_KEY: run_key_of(context)}
 
@@ -38,6 +39,15 @@ def run_key_of(context: Any) -> str:
     if ti.task_id == names.OPEN_RUN_TASK:
         return run_key(run_id)
     return ti.xcom_pull(task_ids=names.OPEN_RUN_TASK, key=names.RUN_KEY) or earlier_run_key(run_id)
+
+
+def promotion_mode(context: Any) -> str | None:
+    """Who decides on a promotion in this DAG run; None where its DAG does not promote.
+
+    A DAG run of before 0.3.0 that goes on after an upgrade says it under the old name.
+    """
+    asked: str | None = (context["dag_run"].conf or {}).get(names.PROMOTION)
+    return asked or context["params"].get(names.PROMOTION_MODE)
 
 
 def _when_scheduled(context: Any) -> dict[str, Any]:

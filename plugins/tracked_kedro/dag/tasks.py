@@ -7,16 +7,23 @@ import math
 from typing import Any, cast
 
 from airflow.sdk import BaseOperator, conf, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from tracked_kedro import names
 from tracked_kedro.dag.alerts import alerts, deadline
 from tracked_kedro.dag.cutoffs import settle
 from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
-from tracked_kedro.dag.promoting import carried_out
+from tracked_kedro.dag.promoting import carried_out, end_task, of_session
 from tracked_kedro.dag.retries import RETRY_POLICY
-from tracked_kedro.dag.task_session import guarded, in_parent, kedro_parameters, parent_of, run_key_of, session_of
+from tracked_kedro.dag.task_session import (
+    guarded,
+    in_parent,
+    kedro_parameters,
+    parent_of,
+    promotion_mode,
+    run_key_of,
+    session_of,
+)
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.kedro_side.sessions import Session
@@ -101,11 +108,8 @@ class RunNodes(BaseOperator):
         run_id = guarded(lambda: parent_of(context))
         if run_id is not None:
             guarded(session.connect)
-        asked = context["params"].get(names.PROMOTION) == "approve"
-        reason = guarded(lambda: carried_out(run_id, session, self.nodes, asked))
-        if reason is not None:
-            context["ti"].xcom_push(key=names.REASON, value=reason)
-            raise AirflowSkipException(f"Not promoted: {reason}")
+        asked = promotion_mode(context) == "approve"
+        end_task(guarded(lambda: carried_out(of_session(run_id, session, self.nodes), asked)), context)
         return None
 
 

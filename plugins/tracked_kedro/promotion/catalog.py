@@ -1,4 +1,4 @@
-"""Catalog entries of the nodes register, decide and promote, for each pipeline with a block `promotion`."""
+"""Catalog entries of the nodes register, decide and promote, for each pipeline whose block has `registered_model`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracked_kedro.kedro_side.locations import run_folder
-from tracked_kedro.names import APPROVAL, RUN_KEY
+from tracked_kedro.names import APPROVAL, REGISTERED_MODEL, RUN_KEY
 
 _ARTIFACT = "tracked_kedro.kedro_side.artifacts.MlflowArtifactDataset"
 _DATASETS = "tracked_kedro.promotion.datasets"
@@ -19,15 +19,15 @@ def promotion_entries(blocks: Mapping[str, Any], runtime_params: Mapping[str, An
         blocks: of `airflow.yml`, by pipeline; each that promotes names its registered model.
         runtime_params: `run_key` names the run's folder, `approval` says who approved.
 
-    >>> sorted(promotion_entries({"rents": {"promotion": {"model": "rents"}}}, {}))[:3]
+    >>> sorted(promotion_entries({"rents": {"registered_model": {"name": "rents"}}}, {}))[:3]
     ['rents_approval', 'rents_challenger', 'rents_champion']
     """
     found: dict[str, Any] = {}
     for name, block in blocks.items():
-        settings = block.get("promotion") if isinstance(block, Mapping) else None
-        if isinstance(settings, Mapping) and isinstance(settings.get("model"), str):
+        settings = block.get(REGISTERED_MODEL) if isinstance(block, Mapping) else None
+        if isinstance(settings, Mapping) and isinstance(settings.get("name"), str):
             folder = run_folder(name, runtime_params.get(RUN_KEY))
-            found |= _entries(name, settings["model"], folder, runtime_params.get(APPROVAL) or {})
+            found |= _entries(name, settings["name"], folder, runtime_params.get(APPROVAL) or {})
     return found
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tracked_kedro.kedro_side.redaction import without_secrets
+from tracked_kedro.names import PROMOTION, REGISTERED_MODEL
 from tracked_kedro.rendering.blocks import FILE, Block
 from tracked_kedro.rendering.completion import MERGED
 
@@ -61,6 +62,8 @@ def _problem(kind: type[Block], where: str, block: str, detail: ErrorDetails) ->
         meaning = _meaning(inner, path[-1])
         return f"{FILE}: {'.'.join([block, *path])}: missing{meaning}"
     key = ".".join([where, *path])
+    if path == [PROMOTION] and "model" in (detail["input"] or ()):
+        return f"{FILE}: {key}: it is called {REGISTERED_MODEL} since 0.3.0, and its `model` is `name`; rename both"
     if detail["type"] == "extra_forbidden":
         return f"{FILE}: {key}: unknown key; allowed here: {', '.join(sorted(inner.model_fields))}"
     value = detail["input"].isoformat() if isinstance(detail["input"], date) else repr(detail["input"])

@@ -98,15 +98,15 @@ class MakeVariable(_Model):
     path: bool = False
 
 
-class PromotionSettings(_Model):
-    """For a pipeline that ends with the nodes register, decide and promote.
+class RegisteredModel(_Model):
+    """The model that a pipeline registers which ends with the nodes register, decide and promote.
 
     Attributes:
-        model: the registered model; `promote` emits the asset event `models/<model>`.
+        name: of the registered model; `promote` emits the asset event `models/<name>`.
         answer_within_hours: how long a person may take where one is asked; no answer means no.
     """
 
-    model: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     answer_within_hours: Annotated[float, Field(gt=0)] = 72
 
 
@@ -198,7 +198,7 @@ class Block(_Model):
         make: from a variable of make to the field that it sets (`make retrain CUTOFF=2024-01-01`).
         mapped: from a namespace to what it is mapped over: one task per so many keys.
         tagged: from a Kedro tag to settings of the tasks whose nodes have it; of two the later one wins.
-        promotion: for a pipeline that ends with register, decide and promote.
+        registered_model: of a pipeline that ends with register, decide and promote.
         warnings: from a task to the dataset among its outputs that lists warnings, one sentence each; they are alerts.
         tasks: from a task to settings that win over those of its tags.
     """
@@ -223,6 +223,6 @@ class Block(_Model):
     make: dict[str, str | MakeVariable]
     mapped: dict[str, Mapped]
     tagged: dict[str, TaskSettings]
-    promotion: PromotionSettings | None
+    registered_model: RegisteredModel | None
     warnings: dict[str, str]
     tasks: dict[str, TaskSettings]

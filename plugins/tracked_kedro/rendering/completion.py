@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tracked_kedro.kedro_side.discovery import SEPARATOR, parameters_model
 from tracked_kedro.kedro_side.plain_values import PLAIN
 from tracked_kedro.kedro_side.project_config import bootstrapped, config_loader
-from tracked_kedro.names import PROMOTION
+from tracked_kedro.names import PROMOTION, PROMOTION_MODE, REGISTERED_MODEL
 from tracked_kedro.rendering.form_words import form_words, has_field
 
 #: Keys of a block that are joined with the defaults key by key; of all others a block that says one says all of it.
@@ -125,8 +125,8 @@ def _completed(own: Mapping[str, Any], default: Mapping[str, Any], pipeline: _Pi
     def applies(key: str) -> bool:
         if key in params[0] or key in targets[0]:
             return params[0].get(key, {}) is not None
-        if key == PROMOTION:
-            return bool(block.get(PROMOTION))
+        if key == PROMOTION_MODE:
+            return bool(block.get(REGISTERED_MODEL) or block.get(PROMOTION))  # the latter of a hosted project
         return key not in targets[1] or pipeline.has(pipeline.target(targets[1][key]))
 
     block["kedro_parameters"] = {

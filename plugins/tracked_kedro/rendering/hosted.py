@@ -18,7 +18,7 @@ from tracked_kedro.hosting.description import Description, describe
 from tracked_kedro.hosting.project import is_hosted
 from tracked_kedro.hosting.task_ids import task_ids
 from tracked_kedro.kedro_side.plain_values import PLAIN
-from tracked_kedro.names import PROMOTION
+from tracked_kedro.names import PROMOTION, PROMOTION_MODE, REGISTERED_MODEL
 from tracked_kedro.rendering import hosted_preflight, preflight
 from tracked_kedro.rendering.block_reading import read_blocks
 from tracked_kedro.rendering.blocks import FILE
@@ -76,10 +76,10 @@ def _joined(
     if not isinstance(joined.get("params"), Mapping):
         return joined
     mode = own[PROMOTION].get("mode", "auto") if isinstance(own.get(PROMOTION), Mapping) else None
-    targets = {key: target for key, target in joined["kedro_parameters"].items() if key != PROMOTION}
+    targets = {key: target for key, target in joined["kedro_parameters"].items() if key != PROMOTION_MODE}
     params = {}
     for key, spec in joined["params"].items():
-        if key == PROMOTION:
+        if key == PROMOTION_MODE:
             spec = {**spec, "default": mode}
         elif isinstance(spec, Mapping):
             about = {"title": key, "description": f"Parameter {targets.get(key, key)} of the project."}
@@ -121,8 +121,8 @@ def _dag(
         ""
         if problems
         else _template().render(
-            **{key: value for key, value in joined.items() if key not in (PROMOTION, "pipeline")},
-            promotion=_promotion(block),
+            **{key: value for key, value in joined.items() if key not in (PROMOTION, REGISTERED_MODEL, "pipeline")},
+            **_promotion(block),
             pipeline_name=name,
             pipeline=SimpleNamespace(nodes=nodes),
             node_objs=groups,
@@ -134,11 +134,13 @@ def _dag(
     return HostedDag(text, tuple(_notes(block, described, by))), problems
 
 
-def _promotion(block: HostedBlock) -> dict[str, Any] | None:
-    if block.promotion is None:
-        return None
+def _promotion(block: HostedBlock) -> dict[str, Any]:
+    """What the template knows of a promotion: the model and its rules."""
+    if block.promotion is None or block.track.model is None:
+        return {}
     rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in block.promotion.rules]
-    return {**block.promotion.model_dump(mode="json"), "rules": rules}
+    model = {"name": block.track.model.name, "answer_within_hours": block.promotion.answer_within_hours}
+    return {REGISTERED_MODEL: model, "rules": rules}
 
 
 @dataclass(frozen=True)

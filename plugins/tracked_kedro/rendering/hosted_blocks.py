@@ -81,7 +81,8 @@ class HostedBlock(Block):
     variables: Annotated[_Words, Field(strict=False)] = ()
     track: Track = Track()
     group_by: Literal["node", "namespace", "memory"] | None = None  # type: ignore[assignment]
-    promotion: HostedPromotion | None = None  # type: ignore[assignment]
+    promotion: HostedPromotion | None = None
+    registered_model: None = None
 
     @field_validator("mapped")
     @classmethod
@@ -130,6 +131,6 @@ def defaults(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
         "doc": f"### {name}\n\nRuns the pipeline {about}, as it is.\n",
         "group_by": None,
         "max_age_months": None,
-        "promotion": None,
+        "registered_model": None,
         **own,
     }

@@ -15,6 +15,7 @@ from kedro.pipeline import GroupedNodes, Pipeline
 from kedro_mlflow.pipeline.pipeline_ml import PipelineML
 
 from tracked_kedro.errors import did_you_mean
+from tracked_kedro.names import PROMOTION, PROMOTION_MODE
 from tracked_kedro.rendering import grouping, pods
 from tracked_kedro.rendering.blocks import FILE, Block, TaskSettings
 
@@ -85,6 +86,9 @@ def schedule_problems(name: str, block: Block) -> Iterator[str]:
 
 def parameter_problems(name: str, block: Block, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Of fields of the form: their defaults, what they set, and make's variables."""
+    if PROMOTION in block.params.keys() | block.kedro_parameters.keys():
+        place = f"{FILE}: {name}.{'params' if PROMOTION in block.params else 'kedro_parameters'}.{PROMOTION}"
+        yield f"{place}: the field is called {PROMOTION_MODE} since 0.3.0; rename it"
     for key, spec in block.params.items():
         try:
             jsonschema.validate(spec.default, spec.schema_of_values())
@@ -135,7 +139,7 @@ def _mapped(
 
 def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> Iterator[str]:
     owners: dict[str, list[str]] = defaultdict(list)
-    for own in (*OWN_TASKS, *(["approve"] if block.promotion else [])):
+    for own in (*OWN_TASKS, *(["approve"] if block.registered_model else [])):
         owners[own].append("the DAG's own task")
     for group in groups:
         what = "namespace" if group.type == "namespace" else "node" if len(group.nodes) == 1 else "nodes"
@@ -150,10 +154,10 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
                 f"{name}: {owners[task][-1]} would be a task whose id is {len(task)} characters long, and Airflow "
                 f"takes {_TASK_ID_LENGTH}; put them into one namespace, with {name}.group_by: namespace"
             )
-    for task in PROMOTION_TASKS if block.promotion else ():
+    for task in PROMOTION_TASKS if block.registered_model else ():
         if task not in owners:
             yield (
-                f"{FILE}: {name}.promotion: the pipeline has no node {task}; end it with "
+                f"{FILE}: {name}.registered_model: the pipeline has no node {task}; end it with "
                 f"tracked_kedro.promotion.pipeline.promotion({name!r})"
             )
     for task, who in owners.items():
@@ -179,7 +183,7 @@ def pod_problems(name: str, block: Block) -> Iterator[str]:
 def _warnings(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> Iterator[str]:
     outputs = {node.name: node.outputs for node in pipeline.nodes}
     made_by = {grouping.task_id(group): [one for node in group.nodes for one in outputs[node]] for group in groups}
-    taken = {*(PROMOTION_TASKS if block.promotion else ()), *block.mapped}
+    taken = {*(PROMOTION_TASKS if block.registered_model else ()), *block.mapped}
     for task, dataset in block.warnings.items():
         place = f"{FILE}: {name}.warnings.{task}"
         if task not in made_by or task in taken:

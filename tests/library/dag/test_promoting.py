@@ -9,7 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.fixtures.rents import Rents
-from tracked_kedro.dag.promoting import carried_out
+from tracked_kedro.dag.promoting import carried_out, of_session
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.kedro_side.sessions import Session
 from tracked_kedro.parent_run import runs
@@ -29,7 +29,7 @@ class Month:
         runs.in_parent(self.run_id, lambda: self.session.run(nodes=before))
 
     def promote(self, asked: bool = False) -> str | None:
-        return carried_out(self.run_id, self.session, ["promote"], asked)
+        return carried_out(of_session(self.run_id, self.session, ["promote"]), asked)
 
     @property
     def outcome(self) -> str:

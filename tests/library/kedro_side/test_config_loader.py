@@ -17,7 +17,7 @@ from tracked_kedro.promotion.catalog import promotion_entries
 @pytest.fixture
 def conf(tmp_path: Path, var: Path) -> Path:
     """Configuration of two pipelines, of which one promotes; its names end like those of the other's promotion."""
-    write(tmp_path, "rents/airflow.yml", "rents: {promotion: {model: letting}}")
+    write(tmp_path, "rents/airflow.yml", "rents: {registered_model: {name: letting}}")
     write(tmp_path, "shop/airflow.yml", "shop: {description: Shop}")
     write(tmp_path, "shop/catalog.yml", 'shop_table: {type: MemoryDataset, data: "${run_folder:shop,null}"}')
     (tmp_path / "conf" / "local").mkdir()

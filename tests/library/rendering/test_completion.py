@@ -110,21 +110,21 @@ def test_choices_take_the_place_of_items():
 class TestParametersOfEveryDag:
     def test_they_come_after_the_block_s_own_with_their_targets_and_variables(self):
         own = {
-            "promotion": {"model": "rents"},
+            "registered_model": {"name": "rents"},
             "params": {"share": WORDS},
             "kedro_parameters": {"share": "rents.share"},
             "make": {"SHARE": "share"},
         }
         block = complete(own)
-        assert list(block["params"]) == ["share", "cutoff", "promotion", "use_mlflow"]
+        assert list(block["params"]) == ["share", "cutoff", "promotion_mode", "use_mlflow"]
         assert block["kedro_parameters"] == {
             "share": "rents.share",
             "cutoff": "rents.cutoff",
-            "promotion": "rents.promotion.mode",
+            "promotion_mode": "rents.promotion.mode",
             "use_mlflow": "use_mlflow",
         }
         assert block["make"] == {"SHARE": "share", "CUTOFF": "cutoff"}
-        assert block["params"]["promotion"]["default"] == "approve"
+        assert block["params"]["promotion_mode"]["default"] == "approve"
 
     def test_promotion_only_where_the_block_promotes(self):
         block = complete({})

@@ -190,16 +190,16 @@ class TestPipelines:
 
 class TestPromotion:
     def test_a_pipeline_without_its_nodes(self, found: Callable):
-        problems = found(promotion={"model": "rents"})
+        problems = found(registered_model={"name": "rents"})
         assert [problem.split("; ")[0] for problem in problems] == [
-            f"airflow.yml: rents.promotion: the pipeline has no node {task}"
+            f"airflow.yml: rents.registered_model: the pipeline has no node {task}"
             for task in ("register", "decide", "promote")
         ]
         assert problems[0].endswith("end it with tracked_kedro.promotion.pipeline.promotion('rents')")
 
     def test_a_node_named_like_the_task_that_asks_a_person(self, found: Callable):
         nodes = [step(name, "table", f"{name}_made") for name in ("register", "decide", "promote", "approve")]
-        problem = only(found(pipeline(nodes), promotion={"model": "rents"}))
+        problem = only(found(pipeline(nodes), registered_model={"name": "rents"}))
         assert "the DAG's own task and node approve would both be task approve" in problem
 
 
@@ -373,3 +373,13 @@ class TestKeys:
 def test_all_problems_come_at_once(found: Callable):
     problems = found(catalog={}, schedule="never", tasks={"trian": {}}, kedro_parameters={"a": "b"})
     assert len(problems) == 6
+
+
+def test_old_names_of_promotion_lead_to_the_new_ones(found: Callable):
+    spec = {"type": "string", "default": "auto", "title": "Promotion", "description": "Who decides."}
+    problems = found(params={"promotion": spec}, kedro_parameters={"promotion": "rents.promotion.mode"})
+    assert "airflow.yml: rents.params.promotion: the field is called promotion_mode since 0.3.0; rename it" in problems
+    assert found(promotion={"model": "rents"}) == [
+        "airflow.yml: rents.promotion: it is called registered_model since 0.3.0, and its `model` is `name`; "
+        "rename both"
+    ]

@@ -36,7 +36,7 @@ DAGS = """
 from airflow.sdk import DAG, Asset, Param
 from tracked_kedro.dag import tasks
 
-NAMES = {"promotion": "mode", "rules": "rules", "stale": "max_stale_share"}
+NAMES = {"promotion_mode": "mode", "rules": "rules", "stale": "max_stale_share"}
 PARAMETERS = {name: f"climate_brazil.promotion.{field}" for name, field in NAMES.items()}
 KEDRO = {"pipeline": "climate_brazil", "parameters": PARAMETERS}
 RULES = [
@@ -45,7 +45,7 @@ RULES = [
 ]
 
 for dag_id, hours in {"climate_brazil": 1, "asks_briefly": 4 / 3600}.items():
-    with DAG(dag_id, schedule=None, params={"promotion": "approve", "rules": RULES, "stale": 1.0}):
+    with DAG(dag_id, schedule=None, params={"promotion_mode": "approve", "rules": RULES, "stale": 1.0}):
         opened = tasks.open_run(**KEDRO)
         compare = tasks.RunNodes(task_id="compare", nodes=["compare"], **KEDRO)
         decide = tasks.RunNodes(task_id="decide", nodes=["decide"], xcom="climate_brazil_decision", **KEDRO)
@@ -86,7 +86,7 @@ class Waiting:
         for series in ("belem", "rio"):
             (stations / f"station_{series}.csv").write_text(station_text(series))
         self.airflow = Airflow(folder / "logs", self.environment)
-        settings = {"cutoff": "2020-07-01", "stations": str(stations), "promotion": "never"}
+        settings = {"cutoff": "2020-07-01", "stations": str(stations), "promotion_mode": "never"}
         given = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         command = [
             sys.executable,

@@ -37,7 +37,7 @@ def good(new_deployment: Callable[[], Deployment], stations: Path) -> tuple[Depl
     deployment = new_deployment()
     # Nobody names a month: it is the one after the newest observation.
     settings = {name: value for name, value in CONF.items() if name != "cutoff"}
-    outcome = deployment.dags_test(stations=str(stations), promotion="approve", **settings)
+    outcome = deployment.dags_test(stations=str(stations), promotion_mode="approve", **settings)
     assert outcome.code == 0, outcome.output[-4000:]
     return deployment, outcome
 
