@@ -2,6 +2,7 @@
 
 TrackedKedroError
 ├── PermanentError          the same input fails again: bad data, bad configuration
+│   └── RefusedInputError   a file that was there when the run began, and could not be kept
 └── UnavailableError        a server or store did not answer: worth another try later
 """
 
@@ -17,6 +18,10 @@ class TrackedKedroError(Exception):
 
 class PermanentError(TrackedKedroError):
     """Trying again cannot help: data or configuration has to change first."""
+
+
+class RefusedInputError(PermanentError):
+    """A file that was there when the run began, and could not be kept; the message says why."""
 
 
 class UnavailableError(TrackedKedroError):

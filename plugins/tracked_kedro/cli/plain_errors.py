@@ -45,6 +45,12 @@ def _in_plain_words() -> Iterator[None]:
         name = options[0].lstrip("-").replace("-", "_").upper() if options else ""
         message = error.message.rstrip(".").replace("integer range", "integer") or f"say {name}=<value>"
         raise _Misuse(f"{name}: {message}" if name else message) from None
+    except ValueError as error:
+        # By name: most commands need no OmegaConf. What a resolver says of its own file is for a person to read.
+        _, resolved, message = str(error).partition(" raised while resolving interpolation: ")
+        if type(error).__name__ != "InterpolationResolutionError" or not resolved:
+            raise
+        raise click.ClickException(message.partition("\n    full_key")[0]) from None
 
 
 class _Misuse(click.ClickException):

@@ -20,6 +20,7 @@ import fsspec
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
+from tracked_kedro.errors import RefusedInputError
 from tracked_kedro.kedro_side.locations import var_folder
 from tracked_kedro.kedro_side.sources.opening import Source, source
 
@@ -137,7 +138,8 @@ class RawInputsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
     """The raw files that a run's manifest names, as partitions: a loader by file name without its suffix.
 
     Args:
-        manifest: address of the run's manifest, a JSON file with the digests by file name under ``files``.
+        manifest: address of the run's manifest, a JSON file with the digests by file name under ``files``, and under
+            ``refused``, where it has that, why others could not be kept.
         root: where the files are kept by content.
         dataset: definition of the dataset of one file, without its path.
         filename_suffix: of the files that belong to the dataset.
@@ -149,13 +151,14 @@ class RawInputsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
         self._kind, self._arguments = parse_dataset_definition(dataset)
 
     def load(self) -> dict[str, Callable[[], Any]]:
-        """Loaders by file name without suffix; a file is fetched when its loader is called."""
-        files = read_manifest(self._manifest)["files"]
-        return {
-            name.removesuffix(self._suffix): partial(self._load_one, digest)
-            for name, digest in files.items()
-            if name.endswith(self._suffix)
-        }
+        """Loaders by file name without suffix; a file is fetched when its loader is called.
+
+        The loader of a file that was refused raises RefusedInputError: what to do without it is the reader's to say.
+        """
+        manifest = read_manifest(self._manifest)
+        loaders = {name: partial(self._load_one, digest) for name, digest in manifest["files"].items()}
+        loaders |= {name: partial(_refused, why) for name, why in manifest.get("refused", {}).items()}
+        return {name.removesuffix(self._suffix): one for name, one in loaders.items() if name.endswith(self._suffix)}
 
     def _load_one(self, digest: str) -> Any:
         return self._kind(filepath=str(self._kept.local(digest)), **self._arguments).load()
@@ -166,3 +169,7 @@ class RawInputsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"manifest": self._manifest, "root": self._kept.root}
+
+
+def _refused(why: str) -> Any:
+    raise RefusedInputError(why)

@@ -11,6 +11,7 @@ import fsspec
 import polars as pl
 import pytest
 
+from tracked_kedro.errors import RefusedInputError
 from tracked_kedro.kedro_side.raw_inputs import RawInputError, RawInputs, RawInputsDataset
 from tracked_kedro.kedro_side.sources.opening import source
 
@@ -58,6 +59,16 @@ def test_a_run_reads_what_its_manifest_names_whatever_became_of_the_folder(kept:
     partitions = RawInputsDataset(str(manifest), kept.root, CSV, ".csv").load()
     assert list(partitions) == ["station_belem"]
     assert partitions["station_belem"]().collect().equals(pl.DataFrame({"YEAR": [2019], "JAN": [26.5]}))
+
+
+def test_the_reader_learns_why_a_file_was_not_kept(kept: RawInputs, var: Path):
+    manifest = var / "raw_inputs.json"
+    files = {"station_belem.csv": keep(kept, var)}
+    manifest.write_text(json.dumps({"files": files, "refused": {"station_rio.csv": "it is no regular file"}}))
+    partitions = RawInputsDataset(str(manifest), kept.root, CSV, ".csv").load()
+    assert partitions["station_belem"]().collect().height == 1
+    with pytest.raises(RefusedInputError, match=r"^it is no regular file$"):
+        partitions["station_rio"]()
 
 
 def test_another_machine_fetches_what_it_needs(kept: RawInputs, var: Path, monkeypatch: pytest.MonkeyPatch):

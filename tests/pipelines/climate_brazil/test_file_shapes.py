@@ -9,7 +9,7 @@ import gzip
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ YEARS = range(1990, 2000)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 PORTUGUESE = ("Janeiro", "Fev", "Março", "Abr.", "Mai", "Junho", "Jul", "Agosto", "Set", "Outubro", "Nov", "DEZ")
 SECRET = "hunter2"
+# Months between the first months of quarters.
+QUARTERS = ("02", "03", "05", "06", "08", "09", "11", "12")
 
 _NOISE = np.random.default_rng(0).normal(0, 0.7, (len(YEARS), 12))
 VALUES = np.round(25 + 3 * np.cos(np.arange(12) / 6 * np.pi) + _NOISE, 2)
@@ -69,6 +71,10 @@ def indexed(text: str) -> str:
 
 def float32(text: str) -> str:
     return repr(float(np.float32(text)))
+
+
+def last_day(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 
 
 PLAIN = wide()
@@ -118,6 +124,14 @@ READ: dict[str, str | bytes] = {
     "long, year and month name": long(
         lambda day: f"{day.year},{PORTUGUESE[day.month - 1]}", header="ano,mês,temperatura"
     ),
+    "long, month names": long(lambda day: f"{MONTHS[day.month - 1].title()}-{day.year}"),
+    "long, dates with month names": long(lambda day: f"01-{PORTUGUESE[day.month - 1][:3].lower()}-{day.year}"),
+    "long, month names in words": long(lambda day: f"{PORTUGUESE[day.month - 1]} de {day.year}"),
+    "long, year and month name in one": long(lambda day: f"{day.year}-{MONTHS[day.month - 1]}"),
+    "long, M": long(lambda day: f"{day:%YM%m}"),
+    "long, midnight in Brazil": long(lambda day: f"{day}T03:00:00Z"),
+    "long, last minute": long(lambda day: f"{last_day(day)} 23:59:59"),
+    "mark twice": b"\xef\xbb\xbf\xef\xbb\xbf" + PLAIN.encode(),
     "long, newest first": "\n".join(["date,value", *reversed(long().splitlines()[1:])]),
     "long, index column": indexed(long()),
 }  # fmt: skip
@@ -152,7 +166,26 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a month in Spanish": (PLAIN.replace("JAN", "ENE"), "line 1: the header lacks JAN"),
     "a minus of typesetters": (spoilt("\u22125.10"), "line 5, column MAR: 5 characters: digits and signs"),
     "open quotation mark": (spoilt(f'"{SECRET}'), "line 5: a quotation mark is not closed"),
-    "page": (f"<html><p>{SECRET}</p></html>", "line 1: no header"),
+    "page": (f"\n <html><p>{SECRET}</p></html>", "the file is a page or XML, no table"),
+    "JSON": (f'{{"error": "{SECRET}"}}', "the file is JSON, no table"),
+    "pointer": (f"version https://git-lfs.github.com/spec/v1\noid {SECRET}", "the file is a pointer of Git LFS"),
+    "Parquet": (b"PAR1" + bytes(range(200)), "the file is Parquet; save the table as CSV"),
+    "UTF-32": (PLAIN.encode("utf-32"), "the file is UTF-32; save it as UTF-8"),
+    "two values": (
+        f"date,{SECRET},tmax\n1990-01-01,25.1,25.2\n",
+        "line 1: the header has DATE, and no column of values",
+    ),
+    "month names and two digits": (long(lambda day: f"{MONTHS[day.month - 1]}-{day:%y}"), "line 2, column DATE"),
+    "the evening before": (
+        long(lambda day: f"{day - timedelta(days=1)}T23:00:00Z"),
+        "line 2, column DATE: 20 characters",
+    ),
+    "the last minute, two hours later": (long(lambda day: f"{day}T01:59:59Z"), "line 2, column DATE: 20 characters"),
+    "quarters": (
+        "".join(row for row in long().splitlines(keepends=True) if row[5:7] not in QUARTERS),
+        "one value every 3 months",
+    ),
+    "days of many years": ("date,value\n" + "1990-01-01,25\n" * 120_001, "120,003 lines are no months of one series"),
     "padding": (PLAIN.encode() + bytes(200), "line 12, column YEAR: 200 characters: control characters"),
     "no decimal year is a month": (long(lambda day: f"{day.year + day.month / 12:.3f}"), "line 2, column DATE"),
     "days of a month": (
@@ -161,7 +194,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "day or month": ("date,value\n01/02/1990,25\n02/03/1990,25\n", "line 2, column DATE: 10 characters"),
     "a date of words": (f"date,value\n{SECRET} 1990,25\n", "line 2, column DATE: 12 characters: letters, digits and"),
-    "degrees Fahrenheit": (long(header="date,temp (°F)"), "line 1: no header"),
+    "degrees Fahrenheit": (long(header="date,temp (°F)"), "line 1: the header has DATE, and no column of values"),
 }
 
 

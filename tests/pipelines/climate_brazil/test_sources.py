@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from retraining.pipelines.climate_brazil.stations.sample import station_text, write_sample
-from retraining.pipelines.climate_brazil.stations.sources import STATE_FILE, SourceError, refresh_files
+from retraining.pipelines.climate_brazil.stations.sources import LARGEST, STATE_FILE, SourceError, refresh_files
 from tracked_kedro.kedro_side.sources.rules import SourceRefusedError
 
 FILES = {"rio": "station_rio.csv", "belem": "station_belem.csv"}
@@ -144,7 +144,7 @@ def test_a_lost_or_broken_state_file_costs_a_download_and_no_more(source, tmp_pa
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        ("page", "HeaderError: station_rio.csv, line 1: no header among the first 21 lines"),
+        ("page", "UnreadableFileError: station_rio.csv: the file is a page or XML, no table"),
         ("half", "15 of 5000 bytes"),
         ("broken", "500"),
         ("slow", "TimeoutError"),
@@ -187,6 +187,24 @@ def test_a_server_that_is_down_is_named(tmp_path):
     report = refresh_files("http://127.0.0.1:9/{file}", FILES, tmp_path / "raw", timeout=2)
     assert statuses(report) == {"rio": "failed", "belem": "failed"}
     assert "Connect" in report.failed[0].reason
+
+
+def test_a_file_that_may_not_be_read_or_is_too_large_costs_itself_alone(source, tmp_path, monkeypatch):
+    (tmp_path / "theirs").write_text("mine")
+    (source / FILES["rio"]).unlink()
+    (source / FILES["rio"]).symlink_to(tmp_path / "theirs")
+    monkeypatch.setenv("ALLOWED_SOURCES", str(source))
+    pattern = f"{source}/{{file}}"
+    report = refresh_files(pattern, FILES, tmp_path / "raw")
+    assert statuses(report) == {"rio": "failed", "belem": "new"}
+    assert "ALLOWED_SOURCES" in report.failed[0].reason
+    with pytest.raises(SourceRefusedError, match="ALLOWED_SOURCES"):
+        refresh_files(pattern, {"rio": FILES["rio"]}, tmp_path / "raw")
+    with (source / FILES["belem"]).open("ab") as file:
+        file.truncate(LARGEST + 1)
+    report = refresh_files(pattern, FILES, tmp_path / "raw")
+    assert statuses(report) == {"rio": "failed", "belem": "failed"}
+    assert "no monthly values of stations" in report.failed[1].reason
 
 
 def test_the_whole_refresh_has_a_time_limit(server, tmp_path):

@@ -1,6 +1,8 @@
 """Where station files come from: brought up to date on loading, reported without secrets."""
 
 import hashlib
+import json
+import os
 from datetime import date
 from pathlib import Path
 
@@ -13,9 +15,20 @@ from retraining.pipelines.climate_brazil.stations.datasets import StationSourceD
 from retraining.pipelines.climate_brazil.stations.intake import read_stations
 from retraining.pipelines.climate_brazil.stations.sample import is_simulated
 from retraining.pipelines.climate_brazil.stations.series_list import read_series
-from retraining.pipelines.climate_brazil.stations.sources import refresh_files
+from retraining.pipelines.climate_brazil.stations.sources import LARGEST, refresh_files
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.kedro_side.locations import raw_inputs
+from tracked_kedro.kedro_side.raw_inputs import RawInputsDataset
+
+#: Names of files, and what is said of them.
+NOT_KEPT = {
+    "link": "ALLOWED_SOURCES",
+    "loop": "it cannot be opened",
+    "gone": "a link to what is gone",
+    "folder": "it is no regular file",
+    "pipe": "it is no regular file",
+    "large": "bytes, and more than 67,108,864 are no monthly values",
+}
 
 
 @pytest.fixture
@@ -108,10 +121,40 @@ def test_what_no_list_allows_is_neither_read_nor_kept(
     theirs = write_station("belem")
     monkeypatch.setenv("ALLOWED_SOURCES", "")
     (raw / "station_rio.csv").symlink_to(theirs / "station_belem.csv")
-    for stations in (str(theirs), theirs.as_uri(), "http://127.0.0.1:9/x", f"simplecache::{theirs.as_uri()}", None):
+    for stations in (str(theirs), theirs.as_uri(), "http://127.0.0.1:9/x", f"simplecache::{theirs.as_uri()}"):
         with pytest.raises(DatasetError, match=r"ALLOWED_SOURCES|chains of file systems"):
             StationSourceDataset(stations, None, series).load()
+    manifest = StationSourceDataset(None, None, series).load().manifest
+    assert (manifest["files"], list(manifest["refused"])) == ({}, ["station_rio.csv"])
     assert not Path(raw_inputs()).exists()
+
+
+def test_what_cannot_be_kept_costs_its_series_alone(var: Path, tmp_path: Path, write_station) -> None:
+    folder = write_station("belem")
+
+    def at(name: str) -> Path:
+        return folder / f"station_{name}.csv"
+
+    at("link").symlink_to("/etc/hostname")
+    at("loop").symlink_to(at("loop").name)
+    at("gone").symlink_to("not_there.csv")
+    at("folder").mkdir()
+    os.mkfifo(at("pipe"))
+    with at("large").open("wb") as file:
+        file.truncate(LARGEST + 1)
+    listed = tmp_path / "series.csv"
+    listed.write_text("series,label,file\n" + "".join(f"{n},{n},station_{n}.csv\n" for n in ("belem", *NOT_KEPT)))
+    manifest = tmp_path / "raw_inputs.json"
+    manifest.write_text(json.dumps(StationSourceDataset(str(folder), None, str(listed)).load().manifest))
+    kind = {"type": "tracked_kedro.kedro_side.whole_files.BytesDataset"}
+    partitions = RawInputsDataset(str(manifest), raw_inputs(), kind, ".csv").load()
+    stations, rejected = read_stations(partitions, read_series(str(listed)), [], Contract(), date(2024, 1, 1))
+    assert list(stations) == ["belem"]
+    reasons = {row.series: row.reason for row in rejected}
+    assert reasons.keys() == NOT_KEPT.keys()
+    for name, words in NOT_KEPT.items():
+        assert reasons[name].startswith(f"station_{name}.csv: ")
+        assert words in reasons[name]
 
 
 @pytest.mark.parametrize("place", ["header", "year", "cell", "twice", "order", "bytes", "wide", "all"])

@@ -32,6 +32,10 @@ class CellError(BadStationError):
     """A month's cell that is no number."""
 
 
+class FrequencyError(BadStationError):
+    """Observations that are not monthly: one value every so many months."""
+
+
 class NothingObservedError(BadStationError):
     """Every month of the file is missing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +20,14 @@ from retraining.pipelines.climate_brazil.stations.locations import (
 )
 from retraining.pipelines.climate_brazil.stations.sample import write_sample
 from retraining.pipelines.climate_brazil.stations.series_list import read_series
-from retraining.pipelines.climate_brazil.stations.sources import RefreshReport, refresh_files
+from retraining.pipelines.climate_brazil.stations.sources import RefreshReport, SourceError, check_size, refresh_files
 from tracked_kedro.kedro_side.locations import raw_inputs
 from tracked_kedro.kedro_side.raw_inputs import RawInputs
 from tracked_kedro.kedro_side.simulated import SIMULATED, check_sample_allowed, is_simulated, note_real
 from tracked_kedro.kedro_side.sources.opening import name_of, shown, source
+from tracked_kedro.kedro_side.sources.rules import SourceRefusedError
+
+log = logging.getLogger(__name__)
 
 
 class StationIntake(NamedTuple):
@@ -32,7 +36,7 @@ class StationIntake(NamedTuple):
     Attributes:
         report: outcome of bringing them up to date.
         manifest: where they come from (`origin`), whether they are `simulated`, the Kedro `parameter` that would name
-            a folder of them, and their digests by name (`files`).
+            a folder of them, their digests by name (`files`), and why others could not be kept (`refused`).
     """
 
     report: RefreshReport
@@ -94,10 +98,27 @@ class StationSourceDataset(AbstractDataset[None, StationIntake]):
         origin = SIMULATED if simulated else shown(address) if address else folder
         kept = RawInputs(raw_inputs())
         found = [one for one in place.children() if one.endswith(STATION_SUFFIX)] if place.is_folder() else []
-        files = {name_of(one): kept.keep(place.at(one)) for one in found}
+        files, refused = {}, {}
+        for one in found:
+            try:
+                file = place.at(one)
+                check_size(file.info())
+                files[name_of(one)] = kept.keep(file)
+            # A link that leads elsewhere, a folder, what is too large: whatever cannot be kept costs its series alone.
+            except (SourceRefusedError, SourceError, FileNotFoundError) as error:
+                gone = isinstance(error, FileNotFoundError)
+                why = "it is gone, or a link to what is gone" if gone else str(error).removeprefix(f"{one}: ")
+                refused[name_of(one)] = why
+                log.warning("%s is not read: %s", name_of(one), why)
         if files and not simulated:
             note_real(NAME)
-        return {"origin": origin, "simulated": simulated, "parameter": self._parameter, "files": files}
+        return {
+            "origin": origin,
+            "simulated": simulated,
+            "parameter": self._parameter,
+            "files": files,
+            "refused": refused,
+        }
 
     def save(self, data: None) -> None:
         """The source is read, never written."""

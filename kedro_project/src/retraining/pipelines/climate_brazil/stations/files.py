@@ -10,6 +10,7 @@ from retraining.pipelines.climate_brazil.errors import BadStationError, Unreadab
 from retraining.pipelines.climate_brazil.stations.names import SERIES, plain
 from retraining.pipelines.climate_brazil.stations.parsing import rows_by_series
 from retraining.pipelines.climate_brazil.stations.sheet import Row, Sheet, read_sheet
+from tracked_kedro.errors import RefusedInputError
 
 
 class UnavailableError(OSError):
@@ -52,6 +53,8 @@ class Files:
     def _content(self, file: str) -> bytes:
         try:
             return self._partitions[stem(file)]()
+        except RefusedInputError as error:
+            raise UnreadableFileError(f"{file}: {error}") from error
         except Exception as error:
             raise UnavailableError(f"{file} cannot be opened: {error}") from error
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from retraining.pipelines.climate_brazil.errors import (
     CellError,
+    FrequencyError,
     NothingBeforeCutoffError,
     NothingObservedError,
     YearError,
@@ -26,6 +27,8 @@ from retraining.pipelines.climate_brazil.stations.dates import month_number, mon
 from retraining.pipelines.climate_brazil.stations.names import DATE, MONTH, MONTHS, SERIES, VALUE, YEAR, plain
 from retraining.pipelines.climate_brazil.stations.sheet import Row, Sheet
 
+# So many observations, all in the same distance, are no accident.
+_A_RHYTHM = 8
 _YEAR = re.compile(r"([1-9]\d{3})(?:[.,]0+)?")
 
 
@@ -130,6 +133,11 @@ def parse_station(
     observed = np.flatnonzero(np.isfinite(values) & kept)
     if not len(observed):
         raise _nothing(months, values, kept, file, before)
+    step = int(np.gcd.reduce(np.diff(np.sort(months[observed]))))
+    if step > 1 and len(observed) >= _A_RHYTHM:
+        raise FrequencyError(
+            f"{file}: one value every {step} months (quarterly or yearly data?); monthly values are needed"
+        )
     first, last = int(months[observed].min()), int(months[observed].max())
     grid, places = np.full(last - first + 1, np.nan), np.zeros(last - first + 1, dtype=np.int64)
     within = (months >= first) & (months <= last)

@@ -34,7 +34,22 @@ _NO_TEXT = {
     b"\x1f\x8b": "compressed by gzip; unpack it",
     b"PK\x03\x04": "a workbook (.xlsx) or a zip archive; save the table as CSV",
     b"\xd0\xcf\x11\xe0": "a workbook (.xls); save the table as CSV",
+    b"BZh": "compressed by bzip2; unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it",
+    b"\xfd7zXZ": "compressed by xz; unpack it",
+    b"PAR1": "Parquet; save the table as CSV",
+    b"SQLite format 3": "a database; save the table as CSV",
+    codecs.BOM_UTF32_LE: "UTF-32; save it as UTF-8",
 }
+# What a text without a header begins with that is no table.
+_NO_TABLE = {
+    "<": "a page or XML, no table (an error page?); fetch the file again",
+    "{": "JSON, no table; save it as CSV",
+    "[": "JSON, no table; save it as CSV",
+    "version https://git-lfs": "a pointer of Git LFS, not the file; run git lfs pull",
+}
+# A monthly series of ten thousand years.
+_LONGEST = 120_000
 
 
 class Row(NamedTuple):
@@ -77,6 +92,10 @@ def read_sheet(content: bytes, file: str) -> Sheet:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     above, delimiter, header, columns = _header(lines, file)
     names = {position: name for name, position in columns.items()}
+    if SERIES not in columns and len(lines) > _LONGEST:
+        raise UnreadableFileError(
+            f"{file}: {len(lines):,} lines are no months of one series; keep one row a month, or name a column series"
+        )
     rows = []
     for number, line in enumerate(lines[above + 1 :], start=above + 2):
         cells = _cells(line, delimiter, file, number)
@@ -107,8 +126,8 @@ def _decoded(content: bytes, file: str) -> str:
     if 0 in content[:2]:
         raise UnreadableFileError(f"{file}: the file looks like UTF-16 without its mark; save it as UTF-8")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    return content.decode("utf-8-sig", errors="replace")
+        return content.decode("utf-16", errors="replace").lstrip("\ufeff")
+    return content.decode("utf-8", errors="replace").lstrip("\ufeff")
 
 
 def _cells(line: str, delimiter: str, file: str, number: int) -> list[str]:
@@ -134,6 +153,8 @@ def _header(lines: list[str], file: str) -> tuple[int, str, list[str], dict[str,
                 # Nearly a header: the fault is worth naming. Two words of a title may look like a month.
                 if len(found) > max(closest[0], 3):
                     closest = (len(found), f"the header lacks {', '.join(_absent(found))}", above + 1)
+                elif not closest[0] and DATE in found and len(header) > 1:
+                    closest = (0, "the header has DATE, and no column of values; call that one value", above + 1)
                 continue
             if "\ufffd" in line or "\0" in line:
                 raise UnreadableFileError(f"{place}: {_NOT_UTF_8}")
@@ -146,6 +167,9 @@ def _header(lines: list[str], file: str) -> tuple[int, str, list[str], dict[str,
             return above, delimiter, header, {name: found[name][0] for name in needed}
     if "\0" in lines[0] or "\ufffd" in lines[0]:
         raise UnreadableFileError(f"{file}, line 1: {_NOT_UTF_8}")
+    first = next((line.lstrip() for line in lines if line.strip()), "")
+    if said := next((said for begin, said in _NO_TABLE.items() if first.startswith(begin)), None):
+        raise UnreadableFileError(f"{file}: the file is {said}")
     _, what, line_number = closest
     what = what or f"no header among the first {_TITLES + 1} lines (line 1 has {shape(lines[0])}); it lacks YEAR"
     raise HeaderError(f"{file}, line {line_number or 1}: {what}. {_EXPECTED}, separated by commas, semicolons or tabs")

@@ -26,6 +26,8 @@ from tracked_kedro.kedro_side.sources.rules import SourceRefusedError
 logger = logging.getLogger(__name__)
 
 STATE_FILE = ".refresh.json"
+#: Bytes; a thousand series of a century have 40 MB, and reading takes 25 times as much memory.
+LARGEST = 64 * 2**20
 Status = Literal["unchanged", "updated", "new", "failed"]
 
 
@@ -89,7 +91,7 @@ def refresh_files(
     as failed. A failed file is a line of the report, never an exception: the old file stays, the run can go on with it.
     `configured` addresses may be read, and get the `credentials` (see `tracked_kedro.kedro_side.sources.opening`).
     Raises SourceError for a pattern or folder that cannot work, whatever the network does, and SourceRefusedError for
-    an address that this deployment does not read.
+    an address that this deployment does not read, or where it reads not one of the files.
     """
     if not url_pattern:
         report = RefreshReport(None, str(folder))
@@ -107,20 +109,22 @@ def refresh_files(
     state = _read_state(folder)
     started = time.monotonic()
     statuses = []
+    refusals = []
     for series, file in files.items():
         url = url_pattern.replace("{file}", file)
         try:
             if time.monotonic() - started > total_timeout:
                 raise TimeoutError(f"not tried: the refresh has used up its {total_timeout:g} seconds")
             status = _refresh_one(place.at(url), folder / file, state)
-        except SourceRefusedError:
-            raise
         except Exception as error:  # noqa: BLE001 - each store has exceptions of its own; the report carries them all
+            refusals += [error] if isinstance(error, SourceRefusedError) else []
             reason = _reason(error).replace(url, shown(url))
             statuses.append(FileStatus(series, file, "failed", f"{reason} ({_fallback(folder / file)})"))
             logger.warning("%s: refresh failed: %s", file, statuses[-1].reason)
         else:
             statuses.append(FileStatus(series, file, status))
+    if refusals and len(refusals) == len(files):
+        raise refusals[0]
     write_atomically(folder / STATE_FILE, json.dumps(state, indent=1, sort_keys=True).encode())
     report = RefreshReport(shown(url_pattern), str(folder), tuple(statuses))
     logger.info("refresh: %s", report.message)
@@ -129,6 +133,7 @@ def refresh_files(
 
 def _refresh_one(file: Source, path: Path, state: dict[str, Any]) -> Status:
     info = file.info()
+    check_size(info)
     names = ("ETag", "Last-Modified", "LastModified", "mtime", "size")
     seen = {"url": file.shown} | {name: str(info[name]) for name in names if info.get(name) is not None}
     old = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
@@ -144,6 +149,20 @@ def _refresh_one(file: Source, path: Path, state: dict[str, Any]) -> Status:
         write_atomically(path, content)
     state[path.name] = {"seen": seen, "sha256": new}
     return "unchanged" if new == old else "updated" if old else "new"
+
+
+def check_size(info: Mapping[str, Any]) -> None:
+    """Refuse a file that is larger than any of station values; nothing of it is read.
+
+    Raises:
+        SourceError: with the remedy.
+    """
+    size = info.get("size") or 0
+    if size > LARGEST:
+        raise SourceError(
+            f"it has {size:,} bytes, and more than {LARGEST:,} are no monthly values of stations; "
+            "keep one row a month, or split it into several files"
+        )
 
 
 def _check_is_station(content: bytes, file: str) -> None:
