@@ -63,7 +63,7 @@ def mlflow_runs(page: Page, mlflow: str) -> str:
 
 def forecast(page: Page, run: str) -> None:
     """Take one series' forecast plot in MLflow's artifact viewer."""
-    page.goto(f"{run}/artifacts/figures/forecast.png?workflowType=machine_learning")
+    page.goto(f"{run}/artifacts/figures/forecast.svg?workflowType=machine_learning")
     page.locator("img[src^=blob], img[src*=artifact]").first.wait_for()
     shot(page, "forecast.png", height=640)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 
 import polars as pl
 from matplotlib.figure import Figure
+from PIL import Image
 
 from retraining.pipelines.climate_brazil.champion.comparison import held_out_crps
 from retraining.pipelines.climate_brazil.figures.champion import SHOWN_SCORES, forecasts_figure, scores_figure
+from retraining.pipelines.climate_brazil.figures.png import figure_png
 from tests.pipelines.climate_brazil.test_comparison import forecasts
 
 CUTOFF = date(2019, 2, 1)
@@ -57,3 +60,21 @@ def test_forecasts_that_moved_most_are_shown_with_the_champions():
     assert figure is not None
     assert [axes._left_title.get_text() for axes in figure.axes] == ["d", "c", "b"]
     assert "champion" in words(figure)
+
+
+def test_png_is_small_white_and_keeps_the_bands_apart():
+    figure = Figure(figsize=(12, 4.8), dpi=100, facecolor="white")
+    axes = figure.subplots()
+    colours = {"#0072B2": (204, 227, 240), "#009E73": (204, 236, 227), "#D55E00": (247, 223, 204)}
+    for place, colour in enumerate(colours):
+        axes.fill_between([place, place + 1], 0, 1, color=colour, alpha=0.2, lw=0)
+    picture = figure_png(figure)
+    image = Image.open(io.BytesIO(picture))
+    seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 16)}
+
+    assert image.format == "PNG"
+    assert image.size == (1200, 480)
+    assert len(picture) <= 30_000
+    assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+    for band in colours.values():  # 20 % of each on white
+        assert any(max(abs(a - b) for a, b in zip(band, colour, strict=True)) <= 2 for colour in seen)

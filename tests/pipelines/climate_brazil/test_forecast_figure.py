@@ -1,18 +1,18 @@
 """The picture of one series shows what it is given: no part of a forecast is lost, names stay text."""
 
-import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from xml.etree import ElementTree
 
-import matplotlib.dates
 import numpy as np
 import polars as pl
 import pytest
-from matplotlib._pylab_helpers import Gcf
-from matplotlib.figure import Figure
-from PIL import Image
 
-from retraining.pipelines.climate_brazil.figures.forecast import ForecastTables, figure_png, forecast_figure
+from retraining.pipelines.climate_brazil.figures import svg
+from retraining.pipelines.climate_brazil.figures.forecast import ForecastTables, forecast_svg
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def monthly(start: date, n: int, values: list[float | None] | None = None) -> pl.DataFrame:
@@ -23,12 +23,10 @@ def monthly(start: date, n: int, values: list[float | None] | None = None) -> pl
 
 def forecast(start: date, n: int) -> pl.DataFrame:
     mean = pl.col("temperature")
-    return monthly(start, n).select(
-        "date", mean=mean, low_80=mean - 1, high_80=mean + 1, q10=mean - 1, q50=mean, q90=mean + 1
-    )
+    return monthly(start, n).select("date", mean=mean, low_80=mean - 1, high_80=mean + 1)
 
 
-def station(label: str = "Belém", simulated: bool = False, n_ahead: int = 12, **replaced: pl.DataFrame) -> Figure:
+def station(label: str = "Belém", simulated: bool = False, n_ahead: int = 12, **replaced: pl.DataFrame) -> bytes:
     parts = {
         "observed": monthly(date(1990, 1, 1), 360),
         "in_sample": forecast(date(1990, 1, 1), 348),
@@ -36,68 +34,96 @@ def station(label: str = "Belém", simulated: bool = False, n_ahead: int = 12, *
         "holdout_actuals": monthly(date(2019, 1, 1), 12),
         "ahead": forecast(date(2020, 1, 1), n_ahead),
     }
-    return forecast_figure(label, ForecastTables(**(parts | replaced)), simulated)
+    return forecast_svg(label, ForecastTables(**(parts | replaced)), simulated)
 
 
-def words(figure: Figure) -> list[str]:
-    texts = [*figure.texts, *figure.legends[0].get_texts()]
-    for axes in figure.axes:
-        texts += [*axes.texts, axes.title, axes._left_title, axes.yaxis.label]
-    return [text.get_text() for text in texts]
+def words(picture: bytes) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(picture).iter(f"{SVG}text")]
+
+
+def drawn(picture: bytes, view: str, name: str, kind: str) -> str:
+    """Path data of a named part in one view; empty where there is none."""
+    (panel,) = (group for group in ElementTree.fromstring(picture).iter(f"{SVG}g") if group.get("id") == view)
+    for group in panel.iter(f"{SVG}g"):
+        title = group.find(f"{SVG}title")
+        if title is not None and title.text == name:
+            return next(path.attrib["d"] for path in group if path.get("class") == kind)
+    return ""
+
+
+def ticks(picture: bytes, view: str) -> dict[str, float]:
+    (panel,) = (group for group in ElementTree.fromstring(picture).iter(f"{SVG}g") if group.get("id") == view)
+    return {text.text or "": float(text.attrib["x"]) for text in panel if text.tag == f"{SVG}text"}
 
 
 class TestForecastFigure:
     def test_every_part_is_named_with_its_unit(self) -> None:
-        shown = words(station())
-
         assert {
             "Belém",
             "Monthly mean temperature to December 2019, forecast to December 2020",
             "Temperature (°C)",
             "training ended Dec 2018",
             "since January 2005",
+            "close-up",
             "in-sample mean, 80 % HDI",
             "held-out forecast, 80 % HDI",
             "forecast ahead (refitted), 80 % HDI",
             "observed",
             "observed, held out",
-        } <= set(shown)
+        } <= set(words(station()))
 
     @pytest.mark.parametrize("simulated", [True, False])
     def test_says_simulated_sample_exactly_when_it_is(self, simulated: bool) -> None:
         assert ("simulated sample" in words(station(simulated=simulated))) is simulated
 
-    def test_context_shows_fifteen_years_and_training_ends_between_two_months(self) -> None:
-        context, close_up = station().axes
-        first, last = (matplotlib.dates.num2date(x).date() for x in context.get_xlim())
+    @pytest.mark.parametrize("view", ["context", "close-up"])
+    def test_training_ends_between_two_months(self, view: str) -> None:
+        picture = station()
+        (panel,) = (group for group in ElementTree.fromstring(picture).iter(f"{SVG}g") if group.get("id") == view)
+        (line,) = (path.attrib["d"] for path in panel.iter(f"{SVG}path") if path.get("class") == "split")
+        before = x_of(drawn(picture, view, "observed", "marks"))[-1]
+        after = x_of(drawn(picture, view, "observed, held out", "marks"))[0]
+        assert before < x_of(line)[0] < after
 
-        assert (first, last) == (date(2004, 12, 1), date(2021, 1, 1))
-        for axes in (context, close_up):
-            line = axes.lines[-1].get_xdata()[0]
-            assert date(2018, 12, 1) < line < date(2019, 1, 1)
+    def test_values_lie_where_the_axes_say(self) -> None:
+        picture = station()
+        marks = drawn(picture, "context", "observed", "marks")
+        years = {word: x for word, x in ticks(picture, "context").items() if re.fullmatch(r"(19|20)\d\d", word)}
+        assert list(years) == ["2005", "2010", "2015", "2020"]
+        xs = x_of(marks)
+        assert len(xs) == 168  # January 2005 to December 2018
+        assert xs[0] == pytest.approx(years["2005"], abs=0.1)
+        assert xs[60] == pytest.approx(years["2010"], abs=0.1)
+        # The value of January is 26, of April 28 and of October 24: a grid line each.
+        ys = [float(y) for y in re.findall(r"M[\d.]+ ([\d.]+)h0", marks)]
+        (panel,) = (group for group in ElementTree.fromstring(picture).iter(f"{SVG}g") if group.get("id") == "context")
+        rows = {text.text: float(text.attrib["y"]) - 4 for text in panel.iter(f"{SVG}text")}
+        assert [ys[0], ys[3], ys[9]] == pytest.approx([rows["26"], rows["28"], rows["24"]], abs=0.2)
 
-    def test_held_out_months_have_their_own_markers_and_are_drawn_once(self) -> None:
-        context = station().axes[0]
-        lines = {line.get_label(): line for line in context.lines}
-
-        assert lines["observed"].get_marker() != lines["observed, held out"].get_marker()
-        assert len(lines["observed, held out"].get_xdata()) == 12
-        assert max(lines["observed"].get_xdata()) == np.datetime64("2018-12-01")
+    def test_held_out_months_have_their_own_marks_and_are_drawn_once(self) -> None:
+        picture = station()
+        observed, held = (drawn(picture, "context", name, "marks") for name in ("observed", "observed, held out"))
+        assert "h0" in observed
+        assert "h0" not in held
+        assert len(x_of(held)) == 12
+        assert max(x_of(observed)) < min(x_of(held))
 
     def test_missing_actuals_are_not_drawn(self) -> None:
         actuals = monthly(date(2019, 1, 1), 3, [25, None, 26])
-        context = station(holdout_actuals=actuals).axes[0]
-        drawn = next(line for line in context.lines if line.get_label() == "observed, held out")
-        assert [*drawn.get_ydata()] == [25, 26]
+        assert len(x_of(drawn(station(holdout_actuals=actuals), "context", "observed, held out", "marks"))) == 2
 
     def test_a_month_that_the_fit_skips_interrupts_line_and_band(self) -> None:
-        in_sample = forecast(date(1990, 1, 1), 348).filter(pl.col("date") != date(2010, 5, 1))
-        context = station(in_sample=in_sample).axes[0]
-        mean = next(line for line in context.lines if line.get_label().startswith("in-sample"))
-        band = next(shape for shape in context.collections if shape.get_label().startswith("in-sample"))
+        whole = station()
+        name = "in-sample mean, 80 % HDI"
+        skipping = station(in_sample=forecast(date(1990, 1, 1), 348).filter(pl.col("date") != date(2010, 5, 1)))
+        for kind in ("mean", "area"):
+            assert drawn(whole, "context", name, kind).count("M") == 1
+            assert drawn(skipping, "context", name, kind).count("M") == 2
 
-        assert np.isnan(mean.get_ydata()).sum() == 1
-        assert len(band.get_paths()) == 2 or len(band.get_paths()[0].to_polygons()) == 2
+    def test_a_forecast_of_one_month_is_seen(self) -> None:
+        path = drawn(station(n_ahead=1), "context", "forecast ahead (refitted), 80 % HDI", "mean")
+        first, last = (float(x) for x in re.findall(r"(?:M| )([\d.]+) [\d.]+", path))
+        assert first < last
 
     def test_without_a_holdout_training_ends_at_the_newest_observation(self) -> None:
         nothing = forecast(date(2019, 1, 1), 1).clear()
@@ -110,40 +136,54 @@ class TestForecastFigure:
         assert not any("held" in text or "ahead" in text for text in shown)
 
     def test_fifty_years_ahead_leave_the_close_up_readable(self) -> None:
-        context, close_up = station(n_ahead=600).axes
-        assert matplotlib.dates.num2date(context.get_xlim()[1]).year == 2070
-        assert matplotlib.dates.num2date(close_up.get_xlim()[1]).date() == date(2022, 1, 1)
+        picture = station(n_ahead=600)
+        assert "2060" in ticks(picture, "context")
+        assert [year for year in ticks(picture, "close-up") if year.startswith("20")] == [
+            *("2017", "2018", "2019", "2020", "2021")
+        ]
 
-    def test_dollar_signs_and_tags_in_a_label_stay_text(self) -> None:
-        figure = station(label="<b>$\\frac{$")
-        figure_png(figure)  # would raise if parsed as mathematics
-        assert "<b>$\\frac{$" in words(figure)
+    def test_one_month_of_one_value_has_axes(self) -> None:
+        nothing = forecast(date(2019, 1, 1), 1).clear()
+        actuals = monthly(date(2019, 1, 1), 1).clear()
+        one = monthly(date(2019, 1, 1), 1, [21.5])
+        picture = station(observed=one, in_sample=nothing, holdout_forecast=nothing, holdout_actuals=actuals,
+                          ahead=nothing)  # fmt: skip
+        assert len(x_of(drawn(picture, "context", "observed", "marks"))) == 1
+
+    def test_whatever_a_label_holds_stays_text(self) -> None:
+        label = "<script>alert(1)</script> & $\\frac{$ \"'"
+        assert label in words(station(label=label))
+        assert b"<script" not in station(label=label)
+        assert "a\N{REPLACEMENT CHARACTER}b" in words(station(label="a\x00b"))
 
     def test_no_observation_is_an_error_that_names_the_series(self) -> None:
         with pytest.raises(ValueError, match="Belém: no observed temperature"):
             station(observed=monthly(date(2000, 1, 1), 2, [None, None]))
 
-    def test_threads_draw_at_once_and_pyplot_keeps_nothing(self) -> None:
-        alone = figure_png(station())
+    def test_threads_draw_the_same_at_once(self) -> None:
         with ThreadPoolExecutor(4) as pool:
-            pictures = list(pool.map(lambda _: figure_png(station()), range(8)))
+            pictures = set(pool.map(lambda _: station(), range(8)))
+        assert pictures == {station()}
 
-        assert set(pictures) == {alone}
-        assert Gcf.get_num_fig_managers() == 0
+    def test_it_is_small_and_asks_nothing_of_elsewhere(self) -> None:
+        picture = station()
+        assert len(picture) <= 30_000
+        assert set(re.findall(rb"https?://[^\"']*", picture)) == {b"http://www.w3.org/2000/svg"}
 
 
-def test_png_is_small_white_and_keeps_the_bands_apart() -> None:
-    picture = figure_png(station())
-    image = Image.open(io.BytesIO(picture))
-    colours = {colour for _, colour in sorted(image.convert("RGB").getcolors(1 << 16), reverse=True)[:12]}
+def x_of(path: str) -> list[float]:
+    """Where the marks of a path begin."""
+    return [float(x) for x in re.findall(r"M([\d.]+) ?", path)]
 
-    assert image.format == "PNG"
-    assert image.size == (1200, 480)
-    assert len(picture) <= 100_000
-    assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
-    for band in (
-        (204, 227, 240),
-        (204, 236, 227),
-        (247, 223, 204),
-    ):  # 20 % of blue, green and vermillion on white
-        assert any(max(abs(a - b) for a, b in zip(band, colour, strict=True)) <= 6 for colour in colours)
+
+@pytest.mark.parametrize(
+    ("low", "high", "steps"),
+    [
+        (20.8, 30.1, [22, 24, 26, 28, 30]),
+        (-3.2, 4.1, [-2, 0, 2, 4]),
+        (0.11, 0.34, [0.15, 0.2, 0.25, 0.3]),
+        (-120, 900, [0, 500]),
+    ],
+)
+def test_values_at_the_axis_are_round(low: float, high: float, steps: list[float]) -> None:
+    assert svg.round_steps(low, high, 5) == steps

@@ -236,12 +236,12 @@ class TestRecord:
         wanted = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "grid_error"}
         assert wanted | {"seconds"} <= set(one.metrics)
         assert all(math.isfinite(value) for value in one.metrics.values())
-        kept = {"figures/model_graph.mmd", "figures/forecast.png", "series.parquet", "posterior.nc"}
+        kept = {"figures/model_graph.mmd", "figures/forecast.svg", "series.parquet", "posterior.nc"}
         assert set(one.files) == kept
         # The model forecasts from the same posterior; the draws for a person are left out.
         assert one.model == to_netcdf(together[1]["a"])
         assert len(one.model) < len(one.files["posterior.nc"])
-        assert one.files["figures/forecast.png"].startswith(b"\x89PNG")
+        assert one.files["figures/forecast.svg"].startswith(b"<svg ")
 
     def test_what_is_kept_can_be_chosen(self) -> None:
         posterior_only = run_shard("a", artifacts=("posterior",))[3]["a"]
@@ -349,7 +349,7 @@ def test_a_configured_logarithm_and_second_window_reach_what_is_stored_and_shown
     assert (ahead["q025"] > 0).all() and abs(ahead["mean"].mean() - 25) < 2
     shown = records["a"].parameters
     assert (shown["transform"], shown["recent_window_start"]) == ("log", "2010-01")
-    assert "figures/forecast.png" in records["a"].files
+    assert "figures/forecast.svg" in records["a"].files
 
 
 @pytest.mark.parametrize("shards", [[["a"], ["b"], ["c"]], [["c", "a", "b"]], [["b", "c"], ["a"]]], ids=str)
@@ -363,7 +363,7 @@ def test_results_do_not_depend_on_shards_or_their_order(together, shards: list[l
             assert np.array_equal(others[1][name].forecast(12).mean, posteriors[name].forecast(12).mean)
             assert others[2][name].equals(forecasts[name])
             assert others[3][name].fingerprint == records[name].fingerprint
-            for file in ("figures/forecast.png", "series.parquet"):
+            for file in ("figures/forecast.svg", "series.parquet"):
                 assert others[3][name].files[file] == records[name].files[file]
 
 

@@ -162,7 +162,7 @@ def test_what_a_child_holds(good: tuple[Deployment, Outcome], series: str):
     assert {"k_hat", "divergences"} & set(metrics)
     assert child.data.tags["fingerprint"]
     found = deployment.artifacts(child)
-    assert found >= {"figures/forecast.png", "posterior.nc", "model/MLmodel", "model/requirements.txt"}
+    assert found >= {"figures/forecast.svg", "posterior.nc", "model/MLmodel", "model/requirements.txt"}
     assert any(name.startswith("figures/model_graph.") for name in found)
     assert not [name for name in found if name.endswith(".pkl")]
 

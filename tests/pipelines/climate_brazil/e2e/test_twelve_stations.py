@@ -12,7 +12,7 @@ from tests.deployment import ROOT
 
 METRICS = {"rmse", "mae", "crps", "coverage_80", "coverage_95", "skill_vs_seasonal_naive", "k_hat", "ess", "seconds"}
 PARAMETERS = {"series", "training_start", "training_end", "model_id", "model_type", "y_mean", "y_std"}
-ARTIFACTS = {"figures/forecast.png", "posterior.nc", "model/MLmodel", "model/series_model.py"}
+ARTIFACTS = {"figures/forecast.svg", "posterior.nc", "model/MLmodel", "model/series_model.py"}
 
 
 @pytest.mark.slow

@@ -164,7 +164,7 @@ def test_each_series_has_a_child(deployment: Deployment, whole: Run) -> None:
         assert wanted <= child.data.params.keys()
         files = deployment.artifacts(child)
         kept = {
-            "figures/forecast.png",
+            "figures/forecast.svg",
             "series.parquet",
             "posterior.nc",
             "model/MLmodel",

@@ -83,7 +83,7 @@ def fleet(plain_server: PlainServer, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_series_without_a_model_costs_at_most_eight_requests(fleet: Fleet):
     requests = fleet.growth(WITHOUT_MODEL)
     (graph,) = [path for path in requests if "model_graph" in path]
-    files = ["figures/forecast.png", "series.parquet", "posterior.nc"]
+    files = ["figures/forecast.svg", "series.parquet", "posterior.nc"]
     assert requests == {**LIFE, graph: 1, **{f"PUT {file}": 1 for file in files}}
     assert requests.total() == 7 <= 8
 

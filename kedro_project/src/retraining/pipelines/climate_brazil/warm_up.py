@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from retraining.pipelines.climate_brazil.figures.forecast import figure_png
+from retraining.pipelines.climate_brazil.figures.png import figure_png
 from retraining.pipelines.climate_brazil.series.saving import save_series_model
 from retraining.pipelines.climate_brazil.structural import InferenceConfig, ModelConfig, Series, fit
 

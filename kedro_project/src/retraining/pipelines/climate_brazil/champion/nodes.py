@@ -15,7 +15,7 @@ from retraining.pipelines.climate_brazil.champion.comparison import held_out_crp
 from retraining.pipelines.climate_brazil.champion.inputs import ComparisonSettings, Trained
 from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, flat, remarks
 from retraining.pipelines.climate_brazil.figures.champion import forecasts_figure, scores_figure
-from retraining.pipelines.climate_brazil.figures.forecast import figure_png
+from retraining.pipelines.climate_brazil.figures.png import figure_png
 from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
 from retraining.pipelines.climate_brazil.report.overview import FleetStatus, overview
 from retraining.pipelines.climate_brazil.series.gate import passes_gate

@@ -1,34 +1,36 @@
-"""Picture of one series with its forecasts (Matplotlib). Pure functions; see `palette` for the conventions."""
+"""Picture of one series with its forecasts (SVG). Pure functions; see `palette` for the conventions."""
 
-import io
-from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache
-from typing import Any
+from __future__ import annotations
 
-import matplotlib
+from dataclasses import dataclass, replace
+from datetime import date
+
 import numpy as np
 import polars as pl
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
-from retraining.pipelines.climate_brazil.figures.palette import on_calendar
-from tracked_kedro.kedro_side.simulated import SIMULATED
-from tracked_kedro.month import months_between, shifted
-from tracked_kedro.reports.palette import BLUE, GREEN, GRID, INK, MUTED, VERMILLION
-
-# Letters are most of the work, and fitting them to the pixel grid a fifth of that.
-matplotlib.rcParams["text.hinting"] = "no_hinting"
+from retraining.pipelines.climate_brazil.figures import svg
+from retraining.pipelines.climate_brazil.figures.svg import Panel
+from retraining.pipelines.climate_brazil.figures.views import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Band,
+    Points,
+    badge,
+    legend,
+    view,
+)
+from tracked_kedro.month import shifted
+from tracked_kedro.reports.palette import BLUE, GREEN, INK, MUTED, VERMILLION
 
 CONTEXT_YEARS = 15
-BAND = 0.2  # opacity
 CLOSE_UP_MONTHS = 24  # before the end of training, and at most after the newest observation
+_GAP = 21  # between the views
+_MIDDLE = (TOP + BOTTOM) // 2
+_CONTEXT_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,15 @@ class ForecastTables:
     ahead: pl.DataFrame
 
 
-def forecast_figure(label: str, tables: ForecastTables, simulated: bool) -> Figure:
+def forecast_svg(label: str, tables: ForecastTables, simulated: bool) -> bytes:
     """One station: fit, held-out test and forecast; the last 15 years on the left, a close-up on the right.
 
     Training ends where the held-out months start; without them, at the newest observation. ``tables.in_sample`` is
     drawn up to there, ``tables.ahead`` wherever it lies.
 
-    Built without pyplot, so that threads may draw at once and nothing outlives the figure. Raises ValueError
-    where ``tables.observed`` has no temperature at all.
+    Raises ValueError where ``tables.observed`` has no temperature at all.
+
+        figure = forecast_svg("Belém", tables, simulated=False)
     """
     known = tables.observed.drop_nulls("temperature").sort("date")
     if known.is_empty():
@@ -63,131 +66,82 @@ def forecast_figure(label: str, tables: ForecastTables, simulated: bool) -> Figu
     held_out = [*tables.holdout_forecast["date"], *tables.holdout_actuals["date"]]
     split: date = min(held_out) if held_out else shifted(newest, 1)
     end: date = max([newest, *tables.holdout_forecast["date"], *tables.ahead["date"]])
-    training = pl.col("date") < split
-    points: tuple[tuple[pl.DataFrame, str, dict[str, Any]], ...] = (
-        (known.filter(training), "observed", {"marker": "o", "ms": 2.6, "mfc": INK, "mec": INK}),
-        (
-            tables.holdout_actuals.drop_nulls("temperature"),
-            "observed, held out",
-            {"marker": "D", "ms": 5, "mfc": "white", "mec": VERMILLION, "mew": 1.4},
-        ),
-    )
-    bands = (
-        (tables.in_sample.filter(training), "in-sample mean, 80 % HDI", BLUE),
-        (tables.holdout_forecast, "held-out forecast, 80 % HDI", VERMILLION),
-        (tables.ahead, "forecast ahead (refitted), 80 % HDI", GREEN),
-    )
-
-    figure = Figure(figsize=(12, 4.8), dpi=100, facecolor="white")
-    context, close_up = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    figure.subplots_adjust(left=0.055, right=0.985, top=0.8, bottom=0.2, wspace=0.03)
     since = max(known["date"][0], shifted(newest, 1 - 12 * CONTEXT_YEARS))
-    views = (
-        (context, f"since {since:%B %Y}", since, end),
-        (close_up, "close-up", shifted(split, -CLOSE_UP_MONTHS), min(end, shifted(newest, CLOSE_UP_MONTHS))),
-    )
-    # The close-up shows part of the context: what is drawn is prepared once, and cut off at its edges.
-    in_context = pl.col("date").is_between(since, end)
-    drawn_bands = [
-        (on_calendar(frame.filter(in_context)), name, colour) for frame, name, colour in bands if frame.height
+    from_, to, ended = _month(since), _month(end), _month(split)
+
+    bands = [
+        band
+        for band in (
+            _band(tables.in_sample, "in-sample mean, 80 % HDI", BLUE, from_, min(to, ended - 1)),
+            _band(tables.holdout_forecast, "held-out forecast, 80 % HDI", VERMILLION, from_, to),
+            _band(tables.ahead, "forecast ahead (refitted), 80 % HDI", GREEN, from_, to),
+        )
+        if len(band.months)
     ]
-    drawn_points = [(frame.filter(in_context), name, style) for frame, name, style in points if frame.height]
-    for axes, title, first, last in views:
-        for frame, name, colour in drawn_bands:
-            _draw_band(axes, frame, name, colour)
-        for frame, name, style in drawn_points:
-            axes.plot(frame["date"].to_numpy(), frame["temperature"].to_numpy(), label=name, ls="none", **style)
-        _dress(axes, title, first, last)
-        axes.axvline(_between_months(split), color=INK, lw=1.1, ls=(0, (4, 3)), zorder=1)
-    close_up.annotate(
-        f"training ended {shifted(split, -1):%b %Y}",
-        (_between_months(split), 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(-5, -5),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=9,
-        color=INK,
-    )
-    low, high = context.get_ylim()
-    context.set_ylim(low, high + 0.1 * (high - low))  # room for the words beside the line
-    context.set_ylabel("Temperature (°C)", color=INK)
+    points = [
+        one
+        for one in (
+            _points(known, "observed", from_, min(to, ended - 1), held_out=False),
+            _points(tables.holdout_actuals, "observed, held out", from_, to, held_out=True),
+        )
+        if len(one.months)
+    ]
+    low, high = _range(bands, points)
+    middle = LEFT + (RIGHT - LEFT - _GAP) * _CONTEXT_SHARE
+    context = Panel(LEFT, middle, TOP, BOTTOM, from_ - 1, to + 1, low, high)
+    near, far = ended - CLOSE_UP_MONTHS, min(to, _month(newest) + CLOSE_UP_MONTHS)
+    close_up = replace(context, left=middle + _GAP, right=RIGHT, first=near - 1, last=far + 1)
 
     until = f", forecast to {end:%B %Y}" if end > newest else ""
-    # A label is text, not mathematics: "$" in it must stay "$".
-    figure.text(0.055, 0.935, label, fontsize=15, fontweight="bold", color=INK, parse_math=False)
-    figure.text(0.055, 0.88, f"Monthly mean temperature to {newest:%B %Y}{until}", fontsize=10.5, color=MUTED)
-    if simulated:
-        box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": VERMILLION}
-        badge = figure.text(0.98, 0.935, SIMULATED, ha="right", fontsize=11, color=VERMILLION, bbox=box)
-        badge.set_fontweight("bold")
-    # One artist an entry: a band with its line on top would take 5 % of the drawing time.
-    handles: list[Artist] = [
-        Patch(facecolor=(colour, BAND), edgecolor=colour, linewidth=1.3, label=name) for _, name, colour in drawn_bands
+    over_line = svg.text(
+        float(close_up.x(ended - 0.5)) - 6, TOP + 13, f"training ended {shifted(split, -1):%b %Y}",
+        text_anchor="end", font_size=12,
+    )  # fmt: skip
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" font-family="{svg.FONT}" font-size="12.5" fill="{INK}">',
+        f"<title>{svg.plain(label)}</title>",
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        svg.text(LEFT, 31, label, font_size=20, font_weight="bold"),
+        svg.text(LEFT, 57, f"Monthly mean temperature to {newest:%B %Y}{until}", font_size=14, fill=MUTED),
+        badge() if simulated else "",
+        svg.text(0, 0, "Temperature (°C)", text_anchor="middle", transform=f"translate(20 {_MIDDLE}) rotate(-90)"),
+        *view("context", f"since {since:%B %Y}", context, bands, points, ended, values=True),
+        *view("close-up", "close-up", close_up, bands, points, ended, values=False),
+        over_line,
+        legend(bands, points),
+        "</svg>\n",
     ]
-    handles += [line for line in context.lines if line.get_marker() != "None"]
-    look: dict[str, Any] = {"frameon": False, "fontsize": 9.5, "labelcolor": INK}
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), **look)
-    return figure
+    return "".join(parts).encode()
 
 
-def figure_png(figure: Figure) -> bytes:
-    """The figure as PNG, at its own resolution, in 256 colours: half the bytes, and no colour moves visibly."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    buffer = io.BytesIO()
-    picture.quantize(palette=_palette(), dither=Image.Dither.NONE).save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
+def _month(day: date) -> int:
+    return (day.year - 1970) * 12 + day.month - 1
 
 
-@cache
-def _palette() -> Image.Image:
-    """What the picture is made of: paper and bands, and what is drawn on them in steps of ink for smooth edges."""
-    lines = [np.array(to_rgb(colour)) for colour in (BLUE, VERMILLION, GREEN)]
-    paper = [np.ones(3), *(BAND * line + 1 - BAND for line in lines)]
-    inks = [np.array(to_rgb(colour)) for colour in (INK, MUTED)] + lines
-    steps = np.linspace(0, 1, 12)  # 4 surfaces, 5 inks, 12 steps: 240 colours
-    colours = [surface + step * (ink - surface) for surface in paper for ink in inks for step in steps]
-    colours.append(np.array(to_rgb(GRID)))
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(np.round(255 * np.array(colours)).astype(np.uint8).tobytes())
-    return palette
+def _within(frame: pl.DataFrame, first: int, last: int) -> tuple[np.ndarray, pl.DataFrame]:
+    frame = frame.sort("date")
+    months = frame["date"].to_numpy().astype("datetime64[M]").astype(int)
+    seen = slice(*(int(place) for place in np.searchsorted(months, (first, last + 1))))
+    return months[seen], frame[seen]
 
 
-def _draw_band(axes: Axes, frame: pl.DataFrame, name: str, colour: str) -> None:
-    months = frame["date"].to_numpy()
-    low, high, mean = (frame[column].to_numpy() for column in ("low_80", "high_80", "mean"))
-    axes.fill_between(months, low, high, color=colour, alpha=BAND, lw=0, label=name)
-    axes.plot(months, mean, color=colour, lw=1.3, label=name)
+def _band(frame: pl.DataFrame, name: str, colour: str, first: int, last: int) -> Band:
+    months, rows = _within(frame, first, last)
+    low, high, mean = (rows[column].to_numpy() for column in ("low_80", "high_80", "mean"))
+    return Band(name, colour, months, low, high, mean)
 
 
-def _dress(axes: Axes, title: str, first: date, last: date) -> None:
-    # Fixed places for the titles: to find them, Matplotlib would lay out every tick label twice more.
-    axes.set_title(title, loc="left", y=1.02, pad=0, fontsize=9.5, color=MUTED)
-    axes.xaxis.set_label_coords(0.5, -0.2)
-    axes.yaxis.set_label_coords(-0.055, 0.5)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelcolor=INK, labelsize=9, grid_color=GRID, grid_linewidth=0.8)
-    axes.grid(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(MUTED)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.set_xlim(shifted(first, -1), shifted(last, 1))  # type: ignore[arg-type]  # dates are converted by the axis
-    axes.set_xticks(*_month_ticks(first, last))  # type: ignore[arg-type]
+def _points(frame: pl.DataFrame, name: str, first: int, last: int, held_out: bool) -> Points:
+    months, rows = _within(frame.drop_nulls("temperature"), first, last)
+    return Points(name, months, rows["temperature"].to_numpy(), held_out)
 
 
-def _month_ticks(first: date, last: date) -> tuple[list[date], list[str]]:
-    """Month starts at a round step, about ten of them at most, and their names."""
-    months = [shifted(first, n) for n in range(months_between(first, last) + 1)]
-    step = next((s for s in (1, 3, 6, 12, 60, 120) if len(months) <= 10 * s), 240)
-    ticks = [m for m in months if (m.year * 12 + m.month - 1) % step == 0]
-    if step >= 12:
-        return ticks, [f"{m:%Y}" for m in ticks]
-    return ticks, [f"{m:%b\n%Y}" if m.month == 1 or m is ticks[0] else f"{m:%b}" for m in ticks]
-
-
-def _between_months(month: date) -> date:
-    return month - timedelta(days=15)
+def _range(bands: list[Band], points: list[Points]) -> tuple[float, float]:
+    """Lowest and highest of what is drawn, with room at the edges, and above for the words beside the line."""
+    drawn = [values for band in bands for values in (band.low, band.high, band.mean)] + [one.values for one in points]
+    values = np.concatenate(drawn)
+    values = values[np.isfinite(values)]
+    low, high = float(values.min()), float(values.max())
+    span = (high - low) or 1.0
+    return low - 0.05 * span, high + 0.16 * span

@@ -14,8 +14,7 @@ from retraining import __version__
 from retraining.pipelines.climate_brazil.figures.forecast import (
     CONTEXT_YEARS,
     ForecastTables,
-    figure_png,
-    forecast_figure,
+    forecast_svg,
 )
 from retraining.pipelines.climate_brazil.series.frames import band_frame, observed_frame
 from retraining.pipelines.climate_brazil.series.inputs import Artifacts, SeriesResults
@@ -43,7 +42,7 @@ def forecast_plot(
     """Plot each series: in-sample mean and 80 % HDI, held-out months and their forecast, forecast ahead.
 
     Returns:
-        PNG files, without content where the plot is not to be kept: drawing is most of what a series costs.
+        SVG files, without content where the plot is not to be kept.
     """
 
     def plot(one: Work, first: Posterior, held_out: Forecast, ahead: Forecast) -> bytes:
@@ -51,7 +50,7 @@ def forecast_plot(
             return b""
         full = one.full
         months = full.first_month + np.arange(len(full.values))
-        figure = forecast_figure(
+        figure = forecast_svg(
             one.label,
             ForecastTables(
                 observed=observed_frame(months, full.values),
@@ -64,7 +63,7 @@ def forecast_plot(
         )
         # A shard holds many series; what the band was computed from is not needed again.
         first.forget()
-        return figure_png(figure)
+        return figure
 
     return each("forecast_plot", plot, work, fits, holdout_forecasts, forecasts)
 
@@ -90,7 +89,7 @@ def record(
     def finished(one: Work, score: dict, posterior: Posterior, plot: bytes, table: pl.DataFrame) -> ChildRecord:
         files = dict(graph) if "model_graph" in keep else {}
         if "forecast_plot" in keep:
-            files["figures/forecast.png"] = plot
+            files["figures/forecast.svg"] = plot
         if "series_table" in keep:
             files["series.parquet"] = parquet(history_table(posterior))
         if "posterior" in keep:
