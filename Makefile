@@ -195,8 +195,8 @@ test-faults: $(PREPARED) ## Cut wires, kill servers and fill disks during runs, 
 	@timeout --signal=INT 1800 pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder tests/faults
 
 .PHONY: test-compose
-test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian)
-	@pytest tests/compose
+test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian; DAG=, FULL=1: an upgrade and the way back, too)
+	@DAG="$(DAG)" pytest $(if $(FULL),,-m "not full") tests/compose
 
 # These take half an hour on two cores; the others run by name, or with FULL=1.
 BENCHMARKS := inference accuracy agreement tracked dagrun fleet

@@ -5,6 +5,7 @@ The tests build on each other, in this order; the first that fails makes those a
 
 import base64
 import datetime as dt
+import itertools
 import json
 import re
 import subprocess
@@ -15,11 +16,15 @@ from urllib.parse import quote
 
 import pytest
 from deployment import Airflow, call, status
+from small_run import small_run
 
 AIRFLOW, MLFLOW, CONSOLE = "http://127.0.0.1:8080", "http://127.0.0.1:5050", "http://127.0.0.1:9001"
 SERVING = "http://127.0.0.1:5001"
 MODEL = "mlflow/registered-models"
+RUN = small_run()
+RUNS = f"dags/{RUN.dag}/dagRuns"
 pytestmark = pytest.mark.usefixtures("deployment")
+keeps_a_model = pytest.mark.skipif(RUN.model is None, reason=f"the pipeline {RUN.dag} keeps no model")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +47,7 @@ def test_without_secrets_nothing_starts(deployment):
     assert ".env is missing: cp .env.example .env && make secrets" in refused.stderr
 
     deployment.checked("cp", ".env.example", ".env")
-    deployment.checked("sed", "-i", "s/^SERVING_MODEL=$/SERVING_MODEL=climate-brazil/", ".env")
+    deployment.checked("sed", "-i", f"s/^SERVING_MODEL=$/SERVING_MODEL={RUN.model or ''}/", ".env")
     # The DAG runs of these tests have no station files.
     deployment.checked("sed", "-i", "s/^ALLOW_SIMULATED=0$/ALLOW_SIMULATED=1/", ".env")
     refused = deployment.command("make", "up")
@@ -109,27 +114,23 @@ def test_no_service_is_root_or_may_become_it(deployment):
 
 def test_a_dag_run_through_the_api(deployment, mlflow, found):
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
-    # All series: a run of some would register no version.
-    conf = {"cutoff": "2019-11-01", "audit_series": 0, "draws": 200}
-    run = airflow.api("POST", "dags/climate_brazil/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
+    run = airflow.api("POST", RUNS, {"logical_date": None, "conf": RUN.conf})["dag_run_id"]
     begin = time.monotonic()
     _let_run_alone(airflow, run)
-    place = f"dags/climate_brazil/dagRuns/{quote(run)}"
+    place = f"{RUNS}/{quote(run)}"
     while (state := airflow.api("GET", place)["state"]) in ("queued", "running"):
         assert time.monotonic() - begin < 900, _task_states(airflow, place)
         time.sleep(2)
-    deployment.took["DAG run, twelve series"] = time.monotonic() - begin
+    deployment.took[f"DAG run of {RUN.dag}"] = time.monotonic() - begin
     assert state == "success", _task_states(airflow, place)
 
     parent = airflow.api("GET", f"{place}/taskInstances/open_run/xcomEntries/return_value")["value"]
-    tags = {
-        tag["key"]: tag["value"] for tag in mlflow("GET", f"mlflow/runs/get?run_id={parent}")["run"]["data"]["tags"]
-    }
+    known = mlflow("GET", f"mlflow/runs/get?run_id={parent}")["run"]
+    tags = {tag["key"]: tag["value"] for tag in known["data"]["tags"]}
     assert tags["airflow.dag_run_id"] == run
-    query = {"experiment_ids": ["1"], "filter": f"tags.`mlflow.parentRunId` = '{parent}'"}
-    children = mlflow("POST", "mlflow/runs/search", query)["runs"]
-    assert len(children) == 12
-    assert {child["info"]["status"] for child in children} == {"FINISHED"}
+    query = {"experiment_ids": [known["info"]["experiment_id"]], "filter": f"tags.`mlflow.parentRunId` = '{parent}'"}
+    children = mlflow("POST", "mlflow/runs/search", query).get("runs", [])
+    assert [child["info"]["status"] for child in children] == ["FINISHED"] * RUN.children
     found.update(run=run, parent=parent, hashes=_artifact_hashes(deployment, parent))
     assert found["hashes"]
     # The log of a task comes back from S3, where it outlives the container.
@@ -139,8 +140,9 @@ def test_a_dag_run_through_the_api(deployment, mlflow, found):
     deployment.notes.extend(_memory(deployment))
 
 
+@keeps_a_model
 def test_the_champion_answers_over_http(deployment, mlflow):
-    model = mlflow("GET", f"{MODEL}/get?name=climate-brazil")["registered_model"]
+    model = mlflow("GET", f"{MODEL}/get?name={RUN.model}")["registered_model"]
     assert "champion" in {alias["alias"] for alias in model["aliases"]}
     begin = time.monotonic()
     deployment.compose("--profile", "serving", "up", "--detach", "--wait", "--no-deps", "serving")
@@ -150,9 +152,9 @@ def test_the_champion_answers_over_http(deployment, mlflow):
         time.sleep(1)
     assert answer == 200
     deployment.took["champion served"] = time.monotonic() - begin
-    predicted = call("POST", f"{SERVING}/invocations", {"inputs": [{"series": "rio", "n_ahead": 12}]})
-    assert [row["series"] for row in predicted["predictions"]] == ["rio"] * 12
-    assert all(row["q10"] < row["mean"] < row["q90"] for row in predicted["predictions"])
+    rows = call("POST", f"{SERVING}/invocations", {"inputs": RUN.inputs})["predictions"]
+    assert len(rows) == RUN.answers
+    assert all(row[low] < row[high] for row in rows for low, high in itertools.pairwise(RUN.rising))
     reach = (
         "import socket\n"
         "doors = {'mlflow': 5000, 'postgres': 5432, 'object-store': 9000, 'airflow-apiserver': 8080}\n"
@@ -215,7 +217,7 @@ def test_no_secret_shows(deployment):
 def test_a_one_shot_run_without_airflow(deployment, mlflow):
     deployment.checked(
         "docker", "compose", "run", "--rm", "kedro",
-        "--pipelines", "climate_brazil.refresh", step="docker compose run kedro",
+        "--pipelines", RUN.part, step="docker compose run kedro",
     )  # fmt: skip
 
 
@@ -245,7 +247,7 @@ def test_down_and_up_lose_nothing(deployment, mlflow, found):
     assert "FORCE=1 replaces all of it" in refused.stdout
     deployment.checked("make", "up", step="make up again")
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
-    assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
+    assert airflow.api("GET", f"{RUNS}/{quote(found['run'])}")["state"] == "success"
     assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]["info"]["status"] == "FINISHED"
     assert _artifact_hashes(deployment, found["parent"]) == found["hashes"]
 
@@ -269,7 +271,7 @@ def test_prune_counts_first_and_removes_when_asked(deployment, mlflow, found):
 
     counted = deployment.checked("make", "prune", "KEEP=1", step="make prune, counting")
     assert "A dry run: nothing was removed. make prune KEEP=1 APPLY=1 removes it." in counted
-    assert f"({older}): DAG run {found['run']} of climate_brazil, older than the newest 1" in counted
+    assert f"({older}): DAG run {found['run']} of {RUN.dag}, older than the newest 1" in counted
     assert mlflow("GET", f"mlflow/runs/get?run_id={older}")["run"]["info"]["lifecycle_stage"] == "active"
     kept = _artifact_hashes(deployment, found["parent"])
 
@@ -278,23 +280,29 @@ def test_prune_counts_first_and_removes_when_asked(deployment, mlflow, found):
     with pytest.raises(HTTPError, match="404"):
         mlflow("GET", f"mlflow/runs/get?run_id={older}")
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
-    assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
+    assert airflow.api("GET", f"{RUNS}/{quote(found['run'])}")["state"] == "success"
     for run in (foreign, found["parent"]):
         assert mlflow("GET", f"mlflow/runs/get?run_id={run}")["run"]["info"]["lifecycle_stage"] == "active"
     assert _artifact_hashes(deployment, found["parent"]) == kept
 
 
+@pytest.mark.full
 def test_upgrade_saves_migrates_and_the_printed_way_back_leads_back(deployment, mlflow, found):
-    model = mlflow("GET", f"{MODEL}/get?name=climate-brazil")
-    assert model["registered_model"]["aliases"]
+    models = mlflow("GET", f"{MODEL}/search")
+    aliases = [
+        (model["name"], alias["alias"])
+        for model in models.get("registered_models", [])
+        for alias in model.get("aliases", [])
+    ]
+    assert aliases or RUN.model is None
     output = deployment.checked("make", "upgrade", step="make upgrade, backup included")
     assert "no run is missing" in output
     run = mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"]
     assert run["info"]["status"] == "FINISHED"
 
     # What happens afterwards is what the way back takes back: an alias, an artifact, a tag.
-    for alias in model["registered_model"]["aliases"]:
-        mlflow("DELETE", f"{MODEL}/alias", {"name": "climate-brazil", "alias": alias["alias"]})
+    for name, alias in aliases:
+        mlflow("DELETE", f"{MODEL}/alias", {"name": name, "alias": alias})
     artifacts = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
     mlflow("DELETE", f"mlflow-artifacts/artifacts/{artifacts}/{quote(sorted(found['hashes'])[0])}")
     mlflow("POST", "mlflow/runs/set-tag", {"run_id": found["parent"], "key": "since", "value": "the upgrade"})
@@ -309,11 +317,11 @@ def test_upgrade_saves_migrates_and_the_printed_way_back_leads_back(deployment, 
     deployment.checked(*down)
     deployment.checked(*restore, step="make restore")
     deployment.checked(*up)
-    assert mlflow("GET", f"{MODEL}/get?name=climate-brazil") == model
+    assert mlflow("GET", f"{MODEL}/search") == models
     assert mlflow("GET", f"mlflow/runs/get?run_id={found['parent']}")["run"] == run
     assert _artifact_hashes(deployment, found["parent"]) == found["hashes"]
     airflow = Airflow.login(AIRFLOW, deployment.secret("airflow_admin_password"))
-    assert airflow.api("GET", f"dags/climate_brazil/dagRuns/{quote(found['run'])}")["state"] == "success"
+    assert airflow.api("GET", f"{RUNS}/{quote(found['run'])}")["state"] == "success"
 
 
 def test_doctor_finds_nothing_wrong(deployment):
@@ -324,14 +332,12 @@ def test_doctor_finds_nothing_wrong(deployment):
 
 def _let_run_alone(airflow, run):
     """Unpause, and stop the run that the schedule starts at once: all series, and an audit of some minutes."""
-    airflow.api("PATCH", "dags/climate_brazil", {"is_paused": False})
+    airflow.api("PATCH", f"dags/{RUN.dag}", {"is_paused": False})
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
-        others = [
-            one for one in airflow.api("GET", "dags/climate_brazil/dagRuns")["dag_runs"] if one["dag_run_id"] != run
-        ]
+        others = [one for one in airflow.api("GET", RUNS)["dag_runs"] if one["dag_run_id"] != run]
         if others:
-            airflow.api("PATCH", f"dags/climate_brazil/dagRuns/{quote(others[0]['dag_run_id'])}", {"state": "failed"})
+            airflow.api("PATCH", f"{RUNS}/{quote(others[0]['dag_run_id'])}", {"state": "failed"})
             return
         time.sleep(0.5)
 

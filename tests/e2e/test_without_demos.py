@@ -52,8 +52,7 @@ def test_no_other_file_names_them(without: Clone):
                 continue
             if words.search(text):
                 found.add(name)
-    # This file; and the test of the containers, which run the flagship and are started apart from the suite.
-    assert found - {"tests/e2e/test_without_demos.py", "tests/compose/test_stack.py"} == set()
+    assert found == {"tests/e2e/test_without_demos.py"}
 
 
 def test_style_types_and_arrows_hold(without: Clone):
