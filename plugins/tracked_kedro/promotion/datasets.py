@@ -12,6 +12,7 @@ import mlflow
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.entities.model_registry import ModelVersion
 
+from tracked_kedro.names import SIMULATED_TAG
 from tracked_kedro.promotion.evidence import EVIDENCE_FILE, Evidence, Version
 from tracked_kedro.promotion.moves import CHAMPION
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
@@ -73,6 +74,9 @@ def read_version(version: ModelVersion) -> Version:
     assert version.run_id is not None
     files = TrustedFiles(version)
     evidence = Evidence.model_validate_json(files.read(EVIDENCE_FILE))
+    if "simulated" not in evidence.model_fields_set:
+        # Made before 0.2.0, when only a tag said so.
+        evidence = evidence.model_copy(update={"simulated": version.tags.get(SIMULATED_TAG) == "true"})
     return Version(
         model=version.name,
         number=int(version.version),
