@@ -145,7 +145,7 @@ BAD_FILES = {
         "line 4, column FEB: the file is not UTF-8",
     ),
     "decimal comma": (station(y2017_FEB="20,5"), "a line has more cells than the header (a decimal comma?)"),
-    "web page": ("<html><p>404</p></html>", "line 1: no header among the first 21 lines (line 1 has 23 characters"),
+    "web page": ("<html><p>404</p></html>", "the file is a page or XML, no table (an error page?)"),
 }
 
 
