@@ -59,7 +59,7 @@ def test_make_exports_every_line(tmp_path: Path):
     probe.write_text(f"include {ROOT / 'Makefile'}\nprobe:\n\t@env -0\n")
     bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     command = ["make", "--no-print-directory", "-f", str(probe), "probe", f"VAR={tmp_path / 'var'}"]
-    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     exported = dict(line.partition("=")[::2] for line in done.stdout.split("\0") if line)
     assert {name: exported.get(name) for name in LINES} == LINES

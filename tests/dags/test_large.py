@@ -38,7 +38,7 @@ def large(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str])
 
 
 def parsed(file: Path, environment: dict[str, str]) -> tuple[float, float]:
-    done = subprocess.run([sys.executable, "-c", PARSED, str(file)], env=environment, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", PARSED, str(file)], env=environment, capture_output=True, timeout=300)
     base, own = json.loads(done.stdout.splitlines()[-1])
     return base, own
 

@@ -122,7 +122,7 @@ class Deployment:
 
     def _python(self, *arguments: str) -> str:
         command = [sys.executable, "-W", "ignore", *arguments]
-        done = subprocess.run(command, env=self.airflow.settings, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=self.airflow.settings, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -147,7 +147,7 @@ def test_racing_processes_settle_on_one_run(store: MlflowClient, experiment: str
     for racer in racers:
         racer.stdin.write("\n")
         racer.stdin.flush()
-    found = {racer.communicate(timeout=60)[0].strip() for racer in racers}
+    found = {racer.communicate(timeout=300)[0].strip() for racer in racers}
     assert [run.info.run_id for run in store.search_runs([experiment])] == list(found)
 
 
@@ -179,7 +179,7 @@ def test_the_parent_still_runs_when_the_task_process_has_ended(store: MlflowClie
         "import sys, mlflow; from tracked_kedro.parent_run import runs; "
         "runs.in_parent(sys.argv[1], lambda: mlflow.log_param('a', 1))"
     )
-    subprocess.run([sys.executable, "-c", code, run_id], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, run_id], check=True, timeout=300)
     assert store.get_run(run_id).data.params == {"a": "1"}
     assert status(store, run_id) == "RUNNING"
 

@@ -110,7 +110,7 @@ def test_a_name_that_cannot_be_used_leaves_nothing_behind(project: Path, tmp_pat
 def catalog(project: Path, seed: int) -> dict[str, Any]:
     command = [sys.executable, "-W", "ignore", "-c", CATALOG, str(project)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": str(seed), "RETRAINING_VAR": "/var/made/up"}
-    done = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -67,7 +67,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, empty_store: EmptyStore) 
     from retraining.pipelines.climate_brazil.stations.sample import station_text
 
     folder = tmp_path_factory.mktemp("checkout")
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "code")], check=True, timeout=60)
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "code")], check=True, timeout=300)
     made = Checkout(folder / "code", folder / "var")
     empty_store(folder / "var")
     stations = folder / "stations"
