@@ -49,11 +49,19 @@ with DAG(
         "* **When a series fails** the others go on; `report` names it and the DAG "
         "run fails. Clear the failed tasks to\n"
         "  try again: finished series are not trained twice.\n"
+        "\n"
+        "\n"
+        "**Unpausing** starts the newest interval that the schedule has due, and no "
+        "older one (`airflow backfill create` does that). It ends before it trains "
+        "where the champion has learnt the same data with the same code and "
+        "configuration.\n"
+        "A run that a person starts does not wait for it.\n"
     ),
     schedule=CronDataIntervalTimetable("0 6 3 * *", timezone="UTC"),
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
     catchup=False,
     max_active_runs=2,
+    dagrun_timeout=timedelta(hours=145),
     tags=["retraining", "forecasting", "pymc"],
     on_failure_callback=tasks.alerts("failed"),
     deadline=tasks.deadline(12),
@@ -171,7 +179,7 @@ with DAG(
             description=(
                 "First day of the first month that is not read; empty means the first day of "
                 "the month of this run, or the month after the newest input where that is "
-                "older."
+                "older. Unpausing the DAG on this form also starts what its schedule has due."
             ),
             pattern=tasks.PLAIN,
         ),
@@ -221,10 +229,9 @@ with DAG(
     )
     process_datasets = tasks.RunNodes(
         task_id="process_datasets",
-        doc_md=(
-            "Read, check and tidy the station files up to the cutoff; bad stations are set aside with their reason."
-        ),
+        doc_md="Read the station files, and tell what the run is about to learn from.",
         nodes=["process_datasets"],
+        ends_where_nothing_new=True,
         **KEDRO,
     )
     describe_run = tasks.RunNodes(

@@ -50,11 +50,19 @@ with DAG(
         "* **When it fails**: `process_kafka` names the malformed lines where there "
         "are too many, with their numbers; clear\n"
         "  the task after mending the stream.\n"
+        "\n"
+        "\n"
+        "**Unpausing** starts the newest interval that the schedule has due, and no "
+        "older one (`airflow backfill create` does that). It ends before it trains "
+        "where the champion has learnt the same data with the same code and "
+        "configuration.\n"
+        "A run that a person starts does not wait for it.\n"
     ),
     schedule=CronDataIntervalTimetable("30 6 4 * *", timezone="UTC"),
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
     catchup=False,
     max_active_runs=2,
+    dagrun_timeout=timedelta(hours=121),
     tags=["retraining", "recommender", "cornac"],
     on_failure_callback=tasks.alerts("failed"),
     deadline=tasks.deadline(12),
@@ -106,7 +114,7 @@ with DAG(
             description=(
                 "First day of the first month that is not read; empty means the first day of "
                 "the month of this run, or the month after the newest input where that is "
-                "older."
+                "older. Unpausing the DAG on this form also starts what its schedule has due."
             ),
             pattern=tasks.PLAIN,
         ),
@@ -176,6 +184,7 @@ with DAG(
         task_id="normalize_minutes",
         doc_md=("Add the share of the runtime that was watched, clipped to 0–1, and the liking to be learnt, 1 to 5."),
         nodes=["normalize_minutes"],
+        ends_where_nothing_new=True,
         **KEDRO,
     )
     train_and_evaluate = tasks.RunNodes(

@@ -100,7 +100,8 @@ def addresses() -> str:
         for port in described.get("ports", []):
             title, login = NAMES.get(service, (service, ""))
             lines.append(f"  {title:8} http://{port['host_ip']}:{port['published']}   {login}")
-    return "\n".join([*lines, "Next: unpause a DAG on Airflow's page; `make ps`, `make logs`, `make down`."])
+    unpausing = "Next: unpause a DAG on Airflow's page, which starts the newest month that is due;"
+    return "\n".join([*lines, f"{unpausing} `make ps`, `make logs`, `make down`."])
 
 
 if __name__ == "__main__":

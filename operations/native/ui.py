@@ -74,6 +74,7 @@ def _serve() -> int:
             click.echo(f"\n  Airflow  {airflow}   user {USER}, password {password}")
             # MLflow opens with its pages on language models; this is the list of experiments.
             click.echo(f"  MLflow   {mlflow}/#/experiments?workflowType=machine_learning\n")
+            click.echo("  Unpausing a DAG starts the newest month that is due; your own run need not wait for it.\n")
             click.echo(f"Ready. Ctrl-C ends both; their logs are in {var_folder() / 'logs'}")
         while problem is None and not _stopping(running):
             time.sleep(0.3)

@@ -21,6 +21,8 @@ NOTE_TAG = "mlflow.note.content"
 FAILED_TASKS_TAG = "airflow.failed_tasks"
 # What became of the version: written by `decide` and `promote`, and by `close_run` where a person or a mode said no.
 PROMOTION_TAG = "promotion"
+# Why a scheduled run trained nothing: its champion has learnt all of it already.
+NOTHING_NEW_TAG = "nothing_new"
 # Why the Kedro session that failed first did so, and its nodes; set by whatever tracks sessions in the project.
 ERROR_TAGS = ("error_type", "error_message", "error_in")
 # Page of the DAG run, where Airflow's address is known.

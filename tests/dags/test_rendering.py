@@ -122,4 +122,6 @@ def test_whatever_a_block_leaves_out_or_says_the_file_passes_the_linter(tmp_path
     assert dag_bag(tmp_path / "dags", environment) == {"dags": sorted(ALIKE), "errors": {}}
     dags = {dag.dag_id: dag for dag in map(dag_of, files)}
     assert {name: dag.description for name, dag in dags.items()} == {n: b["description"] for n, b in ALIKE.items()}
-    assert {name: dag.doc_md for name, dag in dags.items()} == {n: b["doc"] for n, b in ALIKE.items()}
+    for name, dag in dags.items():
+        doc, unpausing = str(ALIKE[name]["doc"]), "**Unpausing** starts the newest interval that the schedule has due"
+        assert dag.doc_md == doc if name == "bare" else dag.doc_md.startswith(f"{doc}\n\n{unpausing}")

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from tracked_kedro import names
+from tracked_kedro.dag.run_kinds import run_type
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.month import cutoff_of, month_before, months_between
 
@@ -48,7 +49,7 @@ def settle(pipeline: str, parameters: Mapping[str, Any], max_age_months: int | N
     from tracked_kedro.kedro_side.settled_cutoff import settled_cutoff
 
     dag_run, month = context["dag_run"], _cutoff_of(context, None)
-    kind = getattr(dag_run.run_type, "value", dag_run.run_type)
+    kind = run_type(context)
     if kind == "scheduled":
         newest = settled_cutoff(pipeline, parameters) if max_age_months is not None else None
         age = months_between(date.fromisoformat(newest), month) if newest else 0

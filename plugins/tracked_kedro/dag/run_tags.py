@@ -14,6 +14,7 @@ from airflow.sdk.log import redact
 
 from tracked_kedro import names
 from tracked_kedro.dag.retries import is_attended
+from tracked_kedro.dag.run_kinds import run_type
 from tracked_kedro.kedro_side.redaction import without_secrets
 from tracked_kedro.parent_run.reconciliation import this_process
 
@@ -45,7 +46,7 @@ def tags_of(pipeline: str, airflow: str, context: Any) -> dict[str, str]:
 
     dag_run = context["dag_run"]
     tags = {
-        names.RUN_TYPE_TAG: getattr(dag_run.run_type, "value", dag_run.run_type),
+        names.RUN_TYPE_TAG: run_type(context),
         names.INTERVAL_START_TAG: dag_run.data_interval_start,
         names.INTERVAL_END_TAG: dag_run.data_interval_end,
         names.PIPELINE_TAG: pipeline,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tracked_kedro import names
 from tracked_kedro.dag.cutoffs import cutoff
+from tracked_kedro.dag.run_kinds import run_type
 from tracked_kedro.errors import PermanentError, classified
 from tracked_kedro.kedro_side.run_keys import earlier_run_key, run_key
 from tracked_kedro.kedro_side.sessions import Session, nested
@@ -53,7 +54,7 @@ def promotion_mode(context: Any) -> str | None:
 def _when_scheduled(context: Any) -> dict[str, Any]:
     """Values that parameters have in a run that the schedule started and nobody configured."""
     dag_run = context["dag_run"]
-    if getattr(dag_run.run_type, "value", dag_run.run_type) != "scheduled":
+    if run_type(context) != "scheduled":
         return {}
     declared = {key: context["dag"].params.get_param(key).schema for key in context["dag"].params}
     return {

@@ -7,14 +7,17 @@ import math
 from typing import Any, cast
 
 from airflow.sdk import BaseOperator, conf, get_current_context, task
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from tracked_kedro import names
 from tracked_kedro.dag.alerts import alerts, deadline
 from tracked_kedro.dag.cutoffs import settle
 from tracked_kedro.dag.executors import executor, pod_override
+from tracked_kedro.dag.nothing_new import after, nothing_new
 from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
 from tracked_kedro.dag.promoting import carried_out, end_task, of_session
 from tracked_kedro.dag.retries import RETRY_POLICY
+from tracked_kedro.dag.run_kinds import is_the_schedules_own
 from tracked_kedro.dag.task_session import (
     guarded,
     in_parent,
@@ -72,6 +75,8 @@ class RunNodes(BaseOperator):
         nodes: names of the nodes.
         xcom: dataset among their outputs whose (small) value other tasks need; it becomes this task's XCom value.
         approved_by: task whose XCom value says who approved what these nodes do.
+        ends_where_nothing_new: whether the tasks after this one are skipped where nobody asked for the DAG run and
+            the champion has learnt all of it already.
         settings: Airflow's.
     """
 
@@ -83,6 +88,7 @@ class RunNodes(BaseOperator):
         nodes: list[str],
         xcom: str | None = None,
         approved_by: str | None = None,
+        ends_where_nothing_new: bool = False,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -91,6 +97,7 @@ class RunNodes(BaseOperator):
         self.nodes = nodes
         self.xcom = xcom
         self.approved_by = approved_by
+        self.ends_where_nothing_new = ends_where_nothing_new
 
     def execute(self, context: Any) -> Any:
         """Airflow's call."""
@@ -99,12 +106,18 @@ class RunNodes(BaseOperator):
             extra[names.APPROVAL] = context["ti"].xcom_pull(task_ids=self.approved_by)
         session = session_of(self.pipeline, self.parameters, context, extra)
 
-        def run() -> Any:
+        may_end = self.ends_where_nothing_new and is_the_schedules_own(context)
+
+        def run() -> tuple[Any, bool]:
             made = session.run(nodes=self.nodes)
-            return made[self.xcom].load() if self.xcom else None
+            ends = may_end and nothing_new(session, self.pipeline, made) is not None
+            return made[self.xcom].load() if self.xcom else None, ends
 
         if not self.approved_by:
-            return in_parent(context, session, run)
+            value, ends = in_parent(context, session, run)
+            if ends:
+                raise DownstreamTasksSkipped(tasks=after(self))
+            return value
         run_id = guarded(lambda: parent_of(context))
         if run_id is not None:
             guarded(session.connect)

@@ -19,7 +19,9 @@ from tracked_kedro.names import (
     ERROR_TAGS,
     FAILED_TASKS_TAG,
     KEY_TAG,
+    MODEL_VERSION_TAG,
     NOTE_TAG,
+    NOTHING_NEW_TAG,
     OPEN_RUN_TASK,
     PROCESS_TAG,
     PROMOTION_TAG,
@@ -85,7 +87,7 @@ def open_parent(experiment_id: str, dag_id: str, dag_run_id: str, name: str, tag
     for key, value in tags.items():
         if run.data.tags.get(key) != value:
             client.set_tag(run.info.run_id, key, value)
-    for key in {PROCESS_TAG, END_REASON_TAG} & (run.data.tags.keys() - tags.keys()):
+    for key in {PROCESS_TAG, END_REASON_TAG, NOTHING_NEW_TAG} & (run.data.tags.keys() - tags.keys()):
         client.delete_tag(run.info.run_id, key)
     return run.info.run_id
 
@@ -128,6 +130,9 @@ def close_parent(run_id: str, failed_tasks: Sequence[str] = (), not_promoted: st
     else:
         for key in {FAILED_TASKS_TAG, *ERROR_TAGS} & run.data.tags.keys():
             client.delete_tag(run_id, key)
+    if {NOTHING_NEW_TAG, MODEL_VERSION_TAG} <= run.data.tags.keys():
+        # Somebody has cleared the tasks that were skipped.
+        client.delete_tag(run_id, NOTHING_NEW_TAG)
     client.set_terminated(run_id, "FAILED" if failed_tasks else "FINISHED")
 
 

@@ -44,6 +44,8 @@ def _entries(pipeline: str, model: str, folder: str, approval: Mapping[str, str]
             "overwrite": True,
             "dataset": "tracked_kedro.kedro_side.whole_files.BytesDataset",
         },
+        # Of a pipeline that makes it: what it is about to learn from.
+        f"{pipeline}_training_inputs": {"type": "json.JSONDataset", "filepath": f"{folder}/training_inputs.json"},
         f"{pipeline}_evidence": {"type": "json.JSONDataset", "filepath": f"{folder}/evidence.json"},
         f"{pipeline}_challenger": {
             "type": "tracked_kedro.promotion.challenger.MlflowChallengerDataset",

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from tracked_kedro.promotion.training_inputs import TrainingInputs
+
 #: Name of the file that keeps it among a version's.
 EVIDENCE_FILE = "evidence.json"
 
@@ -65,6 +67,13 @@ class Evidence(BaseModel):
     settings: dict[str, str] = {}
     tags: dict[str, str] = {}
     pictures: dict[str, str] = {}
+
+    @property
+    def training_inputs(self) -> TrainingInputs | None:
+        """What it was trained on and how; None where that was not said."""
+        if not self.data_digest:
+            return None
+        return TrainingInputs(data_digest=self.data_digest, code=self.tags.get("code"), settings=self.settings)
 
 
 @dataclass(frozen=True)

@@ -39,16 +39,8 @@ def _newer(challenger: Evidence, champion: Evidence) -> list[RuleOutcome]:
     ):
         if now and before:
             outcomes.append(_plain(f"{what} not before the champion's", now >= before, f"{now} against {before}"))
-    if challenger.data_digest and champion.data_digest:
-        learnt = [
-            name
-            for name, differs in (
-                ("data", challenger.data_digest != champion.data_digest),
-                ("code", challenger.tags.get("code") != champion.tags.get("code")),
-                ("configuration", challenger.settings != champion.settings),
-            )
-            if differs
-        ]
+    if (inputs := challenger.training_inputs) and (known := champion.training_inputs):
+        learnt = inputs.changed_since(known)
         note = f"changed: {', '.join(learnt)}" if learnt else "data, code and configuration are those of the champion"
         outcomes.append(_plain("something to learn since the champion", bool(learnt), note))
     return outcomes

@@ -12,6 +12,8 @@ def promotion(name: str) -> Pipeline:
 
     `<name>_model_files`: content by file name, what the served model (its `served_model.py`) reads.
     `<name>_evidence`: an `Evidence` as plain data. Its parameters hold a block `<name>.promotion`.
+    It may make a third one, early: `<name>_training_inputs`, a `TrainingInputs` as plain data, which the evidence
+    repeats. A scheduled run in which the champion's are the same then ends there.
     """
     return pipeline(
         [

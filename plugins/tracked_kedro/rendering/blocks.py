@@ -104,10 +104,14 @@ class RegisteredModel(_Model):
     Attributes:
         name: of the registered model; `promote` emits the asset event `models/<name>`.
         answer_within_hours: how long a person may take where one is asked; no answer means no.
+        when_nothing_new: what becomes of a scheduled run whose data, code and configuration are the champion's: `skip`
+            ends it before it trains, `retrain` does not. Of a pipeline that makes `<pipeline>_training_inputs`; runs
+            that a person started or cleared always train.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     answer_within_hours: Annotated[float, Field(gt=0)] = 72
+    when_nothing_new: Literal["skip", "retrain"] = "skip"
 
 
 class ParamSpec(_Model):
@@ -182,8 +186,12 @@ class Block(_Model):
         owner: shown by Airflow.
         start_date: YYYY-MM-DD, first day that a scheduled run may be about.
         timezone: of schedule and start, such as America/Sao_Paulo.
-        catchup: whether intervals that were missed are run.
-        max_active_runs: DAG runs at once; with 2 a person's need not wait for the schedule's.
+        catchup: whether intervals that were missed are run; a person's run may then wait for one of them, which
+            `airflow backfill create` spares it: backfills have a limit of their own.
+        max_active_runs: DAG runs at once; none: one more than the schedule alone can have going, 16 at most, so that a
+            person's need not wait for it.
+        dagrun_timeout_hours: a DAG run that takes longer fails; none: its tasks' time-outs with all retries, and the
+            time to answer. Less than one try of each takes is refused.
         max_age_months: a scheduled run whose newest input is older than its month by more fails at once; none: never.
             Only of a pipeline that has a part `cutoff`.
         retries: further tries of a task that failed for a reason that another try may mend.
@@ -210,7 +218,8 @@ class Block(_Model):
     start_date: Annotated[str, AfterValidator(_is_a_date)]
     timezone: Annotated[str, AfterValidator(_is_a_timezone)]
     catchup: bool
-    max_active_runs: Positive
+    max_active_runs: Positive | None = None
+    dagrun_timeout_hours: Annotated[float, Field(gt=0)] | None = None
     max_age_months: Count | None = None
     retries: Count
     retry_delay_seconds: Count

@@ -24,6 +24,7 @@ from tracked_kedro.rendering.block_reading import read_blocks
 from tracked_kedro.rendering.blocks import FILE
 from tracked_kedro.rendering.completion import completed
 from tracked_kedro.rendering.hosted_blocks import HostedBlock, defaults
+from tracked_kedro.rendering.lasting import lasting, timeout_problems
 
 TEMPLATE = Path(__file__).parent / "templates" / "dag.py.j2"
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
@@ -107,7 +108,14 @@ def _dag(
         *(preflight.PROMOTION_TASKS if block.track.model else ()),
     }
     ids = task_ids([group.name for group in groups], taken)
+    own = [*preflight.OWN_TASKS, *(("register",) if block.track.model else ())]
+    own += ["decide", "approve", "promote"] if block.promotion else []
+    asks = block.promotion.answer_within_hours if block.promotion else None
+    tags = {node.name: node.tags for node in described.nodes}
+    tasks = {ids[group.name]: {tag for node in group.nodes for tag in tags[node]} for group in groups}
+    lasts = lasting(block, {**dict.fromkeys(own, ()), **tasks}, asks)
     problems = [
+        *timeout_problems(name, lasts),
         *preflight.schedule_problems(name, block),
         *preflight.parameter_problems(name, block, described.parameters),
         *preflight.pod_problems(name, block),
@@ -121,7 +129,10 @@ def _dag(
         ""
         if problems
         else _template().render(
-            **{key: value for key, value in joined.items() if key not in (PROMOTION, REGISTERED_MODEL, "pipeline")},
+            **{
+                **{key: value for key, value in joined.items() if key not in (PROMOTION, REGISTERED_MODEL, "pipeline")},
+                **lasts.settings(),
+            },
             **_promotion(block),
             pipeline_name=name,
             pipeline=SimpleNamespace(nodes=nodes),

@@ -18,6 +18,7 @@ from tracked_kedro.errors import did_you_mean
 from tracked_kedro.names import PROMOTION, PROMOTION_MODE
 from tracked_kedro.rendering import grouping, pods
 from tracked_kedro.rendering.blocks import FILE, Block, TaskSettings
+from tracked_kedro.rendering.lasting import Lasting, lasting, timeout_problems
 
 #: Tasks that the template adds to those of the pipeline.
 OWN_TASKS = ("open_run", "close_run")
@@ -60,8 +61,29 @@ def problems(
         yield from _mapped(name, block, pipeline, groups, catalog)
         yield from _task_ids(name, block, pipeline, groups)
         yield from _warnings(name, block, pipeline, groups)
+        yield from _training_inputs(name, block, pipeline, groups)
         yield from _cycle(name, block, groups)
         yield from _borders(name, pipeline, groups, catalog)
+        yield from timeout_problems(name, how_long(block, pipeline, groups))
+
+
+def how_long(block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> Lasting:
+    """How long a DAG run may last, by the tasks that it has."""
+    asks = block.registered_model.answer_within_hours if block.registered_model else None
+    return lasting(block, _tags_of_tasks(block, pipeline, groups), asks)
+
+
+def _tags_of_tasks(block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> dict[str, set[str]]:
+    """Tags of the nodes of each task of a DAG, those that the template adds too; by task id."""
+    tags = {node.name: node.tags for node in pipeline.nodes}
+    own = [*OWN_TASKS, *(["approve"] if block.registered_model else [])]
+    found: dict[str, set[str]] = {task: set() for task in own}
+    for group in groups:
+        task = grouping.task_id(group)
+        found[task] = {tag for node in group.nodes for tag in tags[node]}
+        if group.name in block.mapped:
+            found[f"{task}_shards"] = set()
+    return found
 
 
 def instead(name: str, known: Collection[str]) -> str:
@@ -190,6 +212,17 @@ def _warnings(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
             yield f"{place}: it must be one of the tasks {', '.join(sorted(made_by.keys() - taken))}"
         elif dataset not in made_by[task]:
             yield f"{place} = {dataset!r}: the task makes no such dataset; it makes {', '.join(sorted(made_by[task]))}"
+
+
+def _training_inputs(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedNodes]) -> Iterator[str]:
+    """A task for some of the keys cannot say what the whole run learns from."""
+    makers = {node.name for node in pipeline.nodes if f"{name}_training_inputs" in node.outputs}
+    for group in groups:
+        if block.registered_model and group.name in block.mapped and makers & set(group.nodes):
+            yield (
+                f"{name}: dataset {name}_training_inputs is made in the mapped namespace {group.name}, by each of its "
+                "tasks; let a node before it make it"
+            )
 
 
 def _cycle(name: str, block: Block, groups: list[GroupedNodes]) -> Iterator[str]:

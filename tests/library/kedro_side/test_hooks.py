@@ -46,8 +46,10 @@ def test_a_run_of_its_own_is_finished_with_flat_parameters(store: MlflowClient, 
     (run,) = runs(store)
     assert run.info.status == "FINISHED"
     assert run.data.params == {
+        "rents.cutoff": "None",
         "rents.districts": "['north', 'south', 'west']",
         "rents.fail_at": "None",
+        "rents.newest": "2024-07-01",
         "rents.sample.rows": "40",
         "rents.sample.seed": "1",
     }

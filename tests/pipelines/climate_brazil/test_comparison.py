@@ -10,8 +10,9 @@ import pytest
 from scipy import integrate, stats
 
 from retraining.pipelines.climate_brazil.champion.comparison import held_out_crps, normal_crps, shared_crps
-from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, changed_settings, changes, flat
+from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, changed_settings, changes
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA
+from retraining.pipelines.climate_brazil.settings import flat
 
 
 def forecasts(mean: float, first: int, months: int = 12, kind: str = "heldout", series: str = "belem") -> pl.DataFrame:

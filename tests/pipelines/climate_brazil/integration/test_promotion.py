@@ -21,6 +21,7 @@ from kedro.runner import SequentialRunner
 from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from retraining.pipelines import climate_brazil
 from retraining.pipelines.climate_brazil.champion.nodes import FORECASTS, POSTERIORS
 from retraining.pipelines.climate_brazil.parameters import CLIMATE_RULES, Monitoring
 from retraining.pipelines.climate_brazil.pipeline import create_pipeline
@@ -37,6 +38,8 @@ from retraining.pipelines.climate_brazil.structural import (
 )
 from tests.fixtures.templates import EmptyStore
 from tests.pipelines.climate_brazil.integration.test_dag_run import Retraining, use
+from tracked_kedro.kedro_side.code_version import code_version
+from tracked_kedro.kedro_side.digest import table_digest
 from tracked_kedro.kedro_side.partitions import OptionalPartitionedDataset
 from tracked_kedro.kedro_side.whole_files import BytesDataset
 from tracked_kedro.promotion.challenger import MlflowChallengerDataset
@@ -49,6 +52,7 @@ from tracked_kedro.promotion.datasets import (
 from tracked_kedro.promotion.evidence import Version
 from tracked_kedro.promotion.registry import Registry
 from tracked_kedro.promotion.rules import Promotion
+from tracked_kedro.promotion.training_inputs import TrainingInputs
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -90,6 +94,12 @@ class Trained:
         revised = pl.when(pl.int_range(pl.len()) == 0).then(factor / 1e5).otherwise(0.0)
         table = self.table.with_columns(temperature=pl.col("temperature") + revised)
         return replace(self, forecasts=forecasts, scores=scores, table=table)
+
+    def inputs(self) -> dict[str, Any]:
+        """As the node that reads the stations tells them."""
+        settings = {"model": str(ModelConfig()), "inference": str(InferenceConfig(min_ess=20))}
+        code = code_version(climate_brazil.__name__)
+        return TrainingInputs(data_digest=table_digest(self.table), code=code, settings=settings).model_dump()
 
     def without(self, series: str, reason: str) -> Trained:
         """The same fleet, where a series' file was set aside."""
@@ -164,10 +174,8 @@ class Registering:
             "climate_child_runs": {},
             "climate_stations_origin": {"simulated": trained.simulated, "origin": "somewhere"},
             f"params:{NAME}.series": list(trained.asked_for),
-            f"params:{NAME}.model": ModelConfig(),
+            f"{NAME}_training_inputs": trained.inputs(),
             f"params:{NAME}.inference": InferenceConfig(min_ess=20),
-            f"params:{NAME}.n_ahead": 3,
-            f"params:{NAME}.testing_window": 12,
             f"params:{NAME}.monitoring": Monitoring(),
             f"params:{NAME}.promotion": Promotion(rules=CLIMATE_RULES, max_stale_share=0.5),
             f"{NAME}_approval": {},

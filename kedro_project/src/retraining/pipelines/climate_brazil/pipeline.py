@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from kedro.pipeline import Pipeline, pipeline
 
 from retraining.pipelines.climate_brazil import audit_nodes, run_nodes
@@ -11,16 +13,19 @@ from retraining.pipelines.climate_brazil.champion import nodes as version_nodes
 from retraining.pipelines.climate_brazil.inputs import NAME
 from retraining.pipelines.climate_brazil.report import nodes as report_nodes
 from retraining.pipelines.climate_brazil.series.namespace import series_namespace
+from retraining.pipelines.climate_brazil.settings import TrainingSettings
 from retraining.pipelines.climate_brazil.wiring import wire
 from tracked_kedro.promotion.pipeline import promotion
 
-# What the node that reads the station files gets.
+# What reads the station files gets.
 _INTAKE = [
     "stations",
     "entries",
     *(f"params:{name}" for name in ("series", "cutoff", "contract", "testing_window", "history_start")),
     "refreshed",
 ]
+# Parameters that a version is made with.
+_SETTINGS = [field.name for field in fields(TrainingSettings)]
 
 
 def refresh() -> Pipeline:
@@ -47,9 +52,14 @@ def data_processing() -> Pipeline:
     return refresh() + pipeline(
         [
             wire(
-                run_nodes.process,
-                _INTAKE,
-                ["training_table", "quarantine", "months", "flags"],
+                run_nodes.take_in,
+                {
+                    "partitions": "stations",
+                    "entries": "entries",
+                    "refreshed": "refreshed",
+                    **{one: f"params:{one}" for one in ("cutoff", "contract", *_SETTINGS)},
+                },
+                ["training_table", "quarantine", "months", "flags", f"{NAME}_training_inputs"],
                 "process_datasets",
             ),
             wire(run_nodes.describe_run, ["months", "stations_origin", "params:tags"], ["run_tags"], "describe_run"),
@@ -118,10 +128,8 @@ def reporting() -> Pipeline:
                     "champion": f"{NAME}_champion",
                     "monitored": "monitored",
                     "series": "params:series",
-                    "model": "params:model",
+                    "inputs": f"{NAME}_training_inputs",
                     "inference": inference,
-                    "n_ahead": "params:n_ahead",
-                    "testing_window": "params:testing_window",
                     "monitoring": "params:monitoring",
                 },
                 ["forecasts", "overview", "champion_figures", evidence, f"{NAME}_model_files"],

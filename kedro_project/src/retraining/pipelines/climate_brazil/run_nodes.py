@@ -13,10 +13,12 @@ import plotly.graph_objects as go
 import polars as pl
 
 from retraining import __version__
+from retraining.pipelines import climate_brazil
 from retraining.pipelines.climate_brazil.figures.model_graph import model_graph_picture
 from retraining.pipelines.climate_brazil.figures.timeseries import timeseries_figure
 from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.series.isolation import each
+from retraining.pipelines.climate_brazil.settings import TrainingSettings
 from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
 from retraining.pipelines.climate_brazil.stations.intake import Entries, Partitions
 from retraining.pipelines.climate_brazil.stations.processing import (
@@ -32,7 +34,9 @@ from retraining.pipelines.climate_brazil.structural import (
     donor_slopes,
     model_graph,
 )
+from tracked_kedro.kedro_side.code_version import code_version
 from tracked_kedro.kedro_side.digest import table_digest
+from tracked_kedro.promotion.training_inputs import TrainingInputs
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +72,30 @@ def process(
         testing_window=testing_window,
         history_start=_day(history_start),
     )
+
+
+def take_in(
+    partitions: Partitions,
+    entries: Entries,
+    cutoff: str | date | None,
+    contract: Contract,
+    refreshed: Mapping[str, Any],
+    settings: TrainingSettings,
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any], pl.DataFrame, dict[str, Any]]:
+    """Read the station files, and tell what the run is about to learn from.
+
+    Returns:
+        Those of `process`, and the `TrainingInputs` as plain data.
+    """
+    asked, held_out, start = settings.series, settings.testing_window, settings.history_start
+    intake = process(partitions, entries, asked, cutoff, contract, held_out, start, refreshed)
+    table = pl.DataFrame([{"series": series, **entry} for series, entry in entries.items()])
+    inputs = TrainingInputs(
+        data_digest=table_digest(intake.table),
+        code=code_version(climate_brazil.__name__),
+        settings={**settings.recorded(contract), "series_table": table_digest(table)},
+    )
+    return *intake, inputs.model_dump(mode="json")
 
 
 def settle_cutoff(

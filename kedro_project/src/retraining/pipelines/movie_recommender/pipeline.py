@@ -46,11 +46,18 @@ def create_pipeline() -> Pipeline:
             ),
             _node(stream_nodes.list_rejects, ["rejects"], ["first_rejects"], "list_rejects"),
             _node(stream_nodes.aggregate_ratings, ["events"], ["ratings"], "aggregate_ratings"),
-            _node(
+            node(
                 stream_nodes.normalize_minutes,
-                ["ratings", "runtimes", "params:default_runtime"],
-                ["pairs"],
-                "normalize_minutes",
+                [
+                    f"{PREFIX}_ratings",
+                    f"{PREFIX}_runtimes",
+                    *(
+                        f"params:{NAME}.{one}"
+                        for one in ("default_runtime", "test_size", "random_state", "ranked_users", "top_n", "model")
+                    ),
+                ],
+                [f"{PREFIX}_pairs", f"{NAME}_training_inputs"],
+                name="normalize_minutes",
             ),
             _node(
                 model_nodes.train_and_evaluate,
@@ -68,7 +75,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 version_nodes.candidate,
-                [*(f"{PREFIX}_{one}" for one in ("model", "scores", "summary", "pairs")), f"params:{NAME}.model"],
+                [*(f"{PREFIX}_{one}" for one in ("model", "scores", "summary")), f"{NAME}_training_inputs"],
                 [f"{NAME}_model_files", f"{NAME}_evidence"],
                 name="candidate",
             ),

@@ -6,16 +6,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-import polars as pl
-
-from retraining.pipelines import movie_recommender
-from retraining.pipelines.movie_recommender.recommender.config import FactorisationConfig
 from retraining.pipelines.movie_recommender.recommender.factors import FactorModel
 from retraining.pipelines.movie_recommender.report import verdict
 from retraining.pipelines.movie_recommender.report_nodes import metric_values
-from tracked_kedro.kedro_side.code_version import code_version
-from tracked_kedro.kedro_side.digest import table_digest
 from tracked_kedro.promotion.evidence import Evidence
+from tracked_kedro.promotion.training_inputs import TrainingInputs
 
 FACTORS = "model.npz"
 # Where the catalog keeps the picture of the report among the run's artifacts.
@@ -26,8 +21,7 @@ def candidate(
     factors: FactorModel,
     scores: Mapping[str, Any],
     summary: Mapping[str, Any],
-    pairs: pl.DataFrame,
-    model: FactorisationConfig,
+    inputs: Mapping[str, Any],
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Put together the model that is registered, and the evidence for and against it.
 
@@ -39,10 +33,8 @@ def candidate(
         cutoff=date.fromisoformat(summary["cutoff"]),
         newest=date.fromisoformat(summary["last"][:10]),
         simulated=summary["simulated"],
-        data_digest=table_digest(pairs),
         remarks=tuple(verdict(scores)),
-        settings={f"model.{key}": str(value) for key, value in model.model_dump(mode="json").items()},
-        tags={"code": code_version(movie_recommender.__name__)},
+        **TrainingInputs.model_validate(inputs).in_evidence(),
         pictures={"The model beside the baselines": PICTURE},
     )
     return {FACTORS: factors.to_bytes()}, evidence.model_dump(mode="json")

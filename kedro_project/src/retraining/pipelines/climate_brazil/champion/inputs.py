@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from retraining.pipelines.climate_brazil.inputs import Inputs
-from retraining.pipelines.climate_brazil.parameters import Monitoring
-from retraining.pipelines.climate_brazil.structural import InferenceConfig, ModelConfig, Posterior
+from retraining.pipelines.climate_brazil.structural import Posterior
 
 
 @dataclass(frozen=True)
@@ -28,28 +26,3 @@ class Trained(Inputs):
     posteriors: Mapping[str, Callable[[], Posterior]]
     table: pl.DataFrame
     children: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class ComparisonSettings(Inputs):
-    """Parameters that a version of the fleet model is made with.
-
-    Attributes:
-        series: ids that were asked for; empty for all of them.
-    """
-
-    series: Sequence[str]
-    model: ModelConfig
-    inference: InferenceConfig
-    n_ahead: int
-    testing_window: int
-    monitoring: Monitoring
-
-    def recorded(self) -> dict[str, Any]:
-        """What decides the forecasts, as a tree of plain values, to be compared with the champion's."""
-        return {
-            "model": self.model.model_dump(mode="json"),
-            "inference": self.inference.model_dump(mode="json"),
-            "n_ahead": self.n_ahead,
-            "testing_window": self.testing_window,
-        }

@@ -10,21 +10,20 @@ from typing import Any
 
 import polars as pl
 
-from retraining.pipelines import climate_brazil
 from retraining.pipelines.climate_brazil.champion.comparison import held_out_crps, shared_crps
-from retraining.pipelines.climate_brazil.champion.inputs import ComparisonSettings, Trained
-from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, flat, remarks
+from retraining.pipelines.climate_brazil.champion.inputs import Trained
+from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, remarks
 from retraining.pipelines.climate_brazil.figures.champion import forecasts_figure, scores_figure
 from retraining.pipelines.climate_brazil.figures.png import figure_png
+from retraining.pipelines.climate_brazil.parameters import Monitoring
 from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
 from retraining.pipelines.climate_brazil.report.overview import FleetStatus, overview
 from retraining.pipelines.climate_brazil.series.gate import passes_gate
 from retraining.pipelines.climate_brazil.series.scores import pooled_scores
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, parquet
 from retraining.pipelines.climate_brazil.structural import Fleet, InferenceConfig, pack
-from tracked_kedro.kedro_side.code_version import code_version
-from tracked_kedro.kedro_side.digest import table_digest
 from tracked_kedro.promotion.evidence import Evidence, Version, comparable
+from tracked_kedro.promotion.training_inputs import TrainingInputs
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +41,16 @@ def compare(
     trained: Trained,
     champion: Version | None,
     monitored: Mapping[str, Any],
-    settings: ComparisonSettings,
+    inputs: Mapping[str, Any],
+    series: Sequence[str],
+    inference: InferenceConfig,
+    monitoring: Monitoring,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, bytes], dict[str, Any], dict[str, bytes]]:
     """Set the run beside the champion, and put together the model of the whole fleet.
 
     A series of the champion that this run has not trained (its file is bad or absent, or it failed) is carried over
-    with the champion's posterior and forecasts; nothing is between simulated and real data.
+    with the champion's posterior and forecasts; nothing is between simulated and real data. `inputs` are the run's
+    `TrainingInputs`.
 
     Returns:
         All forecasts (`series_tables.FORECAST_SCHEMA`), the overview (`overview.SCHEMA`), pictures beside the champion,
@@ -80,28 +83,26 @@ def compare(
     }
     pictures = {name: figure_png(figure) for name, figure in figures.items() if figure is not None}
     beside = {"crps": shared_crps(held_out, finished), "flagged_share": _doubtful(run, champion)}
-    recorded = flat(settings.recorded())
-    incomplete = f"only {', '.join(settings.series)} were asked for" if settings.series else None
+    known = TrainingInputs.model_validate(inputs)
+    incomplete = f"only {', '.join(series)} were asked for" if series else None
     sides = Snapshot(observed, everything), Snapshot(observed_before, champions)
     fleet = FleetStatus(labels, scores, run.quarantine, carried, monitored["degraded"], trained.children)
-    seen = overview(fleet, all_observed, everything, run.cutoff, settings.monitoring.max_age_months)
+    seen = overview(fleet, all_observed, everything, run.cutoff, monitoring.max_age_months)
     for row in seen.filter(pl.col("stale")).iter_rows(named=True):
         log.warning("%s is stale: %s", row["label"], row["reason"])
     evidence = Evidence(
-        metrics=_metrics(scores, settings.inference) | {"flagged_share": run.flagged_share},
+        metrics=_metrics(scores, inference) | {"flagged_share": run.flagged_share},
         members=tuple(order),
         cutoff=run.cutoff,
         # Never that of a doubtful cell.
         newest=date.fromisoformat(run.months["newest_observation"]),
         stale_share=_stale_share(seen),
         simulated=run.simulated,
-        data_digest=table_digest(trained.table),
         incomplete=incomplete or (None if order else "no series finished"),
         compared_with=champion.number if champion else None,
         shared={name: both for name, both in beside.items() if both},
-        remarks=_other_kind(served, champion) or remarks(champion, *sides, labels, recorded, carried),
-        settings={key: str(value) for key, value in recorded.items()},
-        tags={"code": code_version(climate_brazil.__name__)},
+        remarks=_other_kind(served, champion) or remarks(champion, *sides, labels, known.settings, carried),
+        **known.in_evidence(),
         pictures={CAPTIONS[name]: f"{PICTURES}/{name}.png" for name in pictures},
     )
     files = {POSTERIORS: pack(kept), FORECASTS: parquet(everything)}

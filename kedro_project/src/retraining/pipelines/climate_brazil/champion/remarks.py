@@ -102,11 +102,3 @@ def changed_settings(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[
     """Settings that differ, as "name: before → now"; both are flat."""
     names = [name for name in sorted(now) if name in before and str(before[name]) != str(now[name])]
     return [f"{name}: {before[name]} → {now[name]}" for name in names]
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} as {"a.b": 1}."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return found

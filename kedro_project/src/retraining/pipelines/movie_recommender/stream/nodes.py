@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from retraining.pipelines import movie_recommender
+from retraining.pipelines.movie_recommender.recommender.config import FactorisationConfig
 from retraining.pipelines.movie_recommender.recommender.errors import NothingToReadError, TooManyRejectsError
 from retraining.pipelines.movie_recommender.recommender.pairs import aggregate, with_targets
 from retraining.pipelines.movie_recommender.stream.months import (
@@ -21,7 +23,10 @@ from retraining.pipelines.movie_recommender.stream.months import (
 )
 from retraining.pipelines.movie_recommender.stream.parsing import REASONS, parse_lines, payload_times
 from retraining.pipelines.movie_recommender.stream.reading import unwrapped
+from tracked_kedro.kedro_side.code_version import code_version
+from tracked_kedro.kedro_side.digest import table_digest
 from tracked_kedro.month import month_before
+from tracked_kedro.promotion.training_inputs import TrainingInputs
 
 log = logging.getLogger(__name__)
 
@@ -154,9 +159,30 @@ def aggregate_ratings(events: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.Da
     return pairs
 
 
-def normalize_minutes(pairs: pl.DataFrame, runtimes: pl.DataFrame, default_runtime: float) -> pl.DataFrame:
-    """Add the share of the runtime that was watched, clipped to 0–1, and the liking to be learnt, 1 to 5."""
-    return with_targets(pairs, runtimes, default_runtime)
+def normalize_minutes(
+    pairs: pl.DataFrame,
+    runtimes: pl.DataFrame,
+    default_runtime: float,
+    test_size: float,
+    random_state: int,
+    ranked_users: int,
+    top_n: int,
+    model: FactorisationConfig,
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Add the share of the runtime that was watched, clipped to 0–1, and the liking to be learnt, 1 to 5.
+
+    Returns:
+        What is learnt from, and the `TrainingInputs` of the run as plain data.
+    """
+    targets = with_targets(pairs, runtimes, default_runtime)
+    own = {"test_size": test_size, "random_state": random_state, "ranked_users": ranked_users, "top_n": top_n}
+    settings = {**own, **{f"model.{key}": value for key, value in model.model_dump(mode="json").items()}}
+    inputs = TrainingInputs(
+        data_digest=table_digest(targets),
+        code=code_version(movie_recommender.__name__),
+        settings={key: str(value) for key, value in settings.items()},
+    )
+    return targets, inputs.model_dump(mode="json")
 
 
 def list_rejects(rejects: Mapping[str, Callable[[], pl.DataFrame]]) -> pl.DataFrame:
