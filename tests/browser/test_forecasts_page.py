@@ -237,7 +237,7 @@ def test_overview(filled: Site, page: Page):
     expect(page.locator(".facts")).to_contain_text("challenger, version 2 · champion is version 1")
     expect(page.locator(".facts")).to_contain_text("simulated")
     for state in ("stale", "degraded", "quarantined"):
-        expect(page.locator(f".badge.{state}")).to_have_count(1)
+        expect(page.locator(f"tbody .badge.{state}")).to_have_count(1)
     expect(page.get_by_text("column JAN is text")).to_be_visible()
     child = filled.stored.children["2019-10", "s00000"]
     expect(first.get_by_role("link", name="run")).to_have_attribute("href", f"/to-mlflow/run/{child}")
@@ -263,9 +263,73 @@ def test_search_sort_and_month(filled: Site, page: Page):
     expect(page.locator(".facts")).to_contain_text("champion, version 1")
     assert "state=attention" in page.url
     page.get_by_label("Status").select_option("")
-    expect(page.locator(".badge.promoted")).to_have_count(9)
+    expect(page.locator("tbody .badge.finished")).to_have_count(9)
     page.go_back()
     expect(rows).to_have_count(3)
+
+
+def test_the_fleet_at_a_glance(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}{PAGE}")
+    rows = page.locator(".scroll:not(.groups) tbody tr")
+    page.get_by_text("The fleet at a glance").click()
+    page.get_by_role("link", name="−0.1 to 0:").click()
+    expect(page.get_by_role("status")).to_have_text("2 of 12 series")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Group by").select_option("region")
+    page.locator(".groups").get_by_role("link", name="north").click()
+    expect(rows).to_have_count(2)
+    assert "skill=-0.1%3A0&where=region%3Anorth&by=region" in page.url
+    page.get_by_title("Take this filter away").first.click()
+    expect(rows).to_have_count(8)
+    with page.expect_download() as saved:
+        page.get_by_text("Download: these 8 rows").get_by_role("link", name="CSV").first.click()
+    assert pl.read_csv(saved.value.path())["region"].to_list() == ["north"] * 8
+    page.get_by_title("Take this filter away").click()
+    page.get_by_role("link", name="stale:").click()
+    expect(rows).to_have_count(1)
+
+
+def test_a_month_is_a_click_away(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}{PAGE}")
+    months = page.get_by_role("group", name="CRPS by month").get_by_role("link")
+    expect(months).to_have_count(6)
+    months.filter(has_text="2019-09: CRPS 0.310, promoted").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".facts")).to_contain_text("made after 2019-09")
+
+
+def test_a_run_that_is_under_way_is_announced(filled: Site, page: Page):
+    client = filled.stored.client
+    experiment = client.get_experiment_by_name(MODEL).experiment_id
+    ids = {"airflow.dag_id": "rents", "airflow.dag_run_id": "manual__now"}
+    run = client.create_run(experiment, tags={"cutoff": "2019-12-01", **ids}).info.run_id
+    client.log_metric(run, "series_done", 7)
+    time.sleep(11)  # what the page knew before is kept for ten seconds
+    try:
+        for path in ("", "/series/s00001"):
+            page.goto(f"{filled.airflow.address}{PAGE}{path}")
+            note = page.locator(".note")
+            expect(note).to_contain_text("A run for 2019-11 is under way since")
+            expect(note).to_contain_text("7 series done; shown is the last complete one, of 2019-10")
+            expect(note.get_by_role("link")).to_have_attribute("href", "/dags/rents/runs/manual__now")
+    finally:
+        client.set_terminated(run, "KILLED")
+
+
+def test_what_a_fit_says_of_itself_is_in_words(filled: Site, page: Page):
+    page.goto(f"{filled.airflow.address}{PAGE}/series/s00001")
+    expect(page.locator("dl.judged")).to_contain_text("Pareto k-hat")
+    expect(page.locator("dl.judged .badge.good")).to_have_text("good")
+    # Something to press within a picture is hidden from who cannot see it.
+    assert page.locator("[role=img] :is(a, button, [tabindex])").count() == 0
+
+
+def test_pages_that_say_no_lead_back(filled: Site):
+    for path in (f"{PAGE}/series/nobody", f"{PAGE}/no/such/page", "/to-mlflow/run/0000"):
+        status, text, _ = filled.get(path, accept="text/html")
+        assert status == 404
+        assert b">To Airflow</a>" in text
+        assert (b">To the overview</a>" in text) == path.startswith("/forecasts")
 
 
 def expect_traces(page: Page, *names: str) -> None:
@@ -335,6 +399,11 @@ def test_phone(filled: Site, page: Page):
         expect(page.locator("h1")).to_be_visible()
         if path:
             expect(page.locator("#past tbody")).to_be_visible()
+            expect(page.locator(".modebar-btn")).to_have_count(0)
+        else:
+            for column in ("skill_vs_seasonal_naive", "state"):
+                box = page.locator(f"th[data-column={column}]").bounding_box()
+                assert box is not None and box["x"] + box["width"] <= 375, column
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from tracked_kedro.addresses import airflow_root, to_mlflow
@@ -21,6 +22,11 @@ from tracked_kedro.web.tracking import NotStoredError
 log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
+# Title and remedy of the pages that say no.
+_REFUSALS = {
+    403: ("Not for you", "Ask whoever runs this Airflow for the permission to read the runs of this DAG."),
+    404: ("Not found", "Look whether the address is whole."),
+}
 #: Headers of what has another address when it has another content.
 LONG = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -57,7 +63,7 @@ def application(
     templates.filters |= filters or {}
     templates.globals |= {"application": name, "assets": _digest(files), "overview": folder is not None}
     app.state.read_ahead = lambda: None
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(HTTPException, _refused)  # FastAPI's own, and that of an address without a page
     app.add_exception_handler(NotStoredError, _missing(remedy))
     app.middleware("http")(_guarded)
     app.mount("/static/shell", _Static(directory=_HERE / "static"))
@@ -113,7 +119,12 @@ async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Re
 
 
 def _refused(request: Request, error: Any) -> Response:
-    return answer_denied(request, error)
+    """A person without a login is sent to it, and to others a page says what is the matter; a program is told."""
+    if error.status_code == 401 or "text/html" not in request.headers.get("accept", ""):
+        return answer_denied(request, error)
+    title, remedy = _REFUSALS.get(error.status_code, (str(error.detail), "Go back, and try another way."))
+    text = "" if title == error.detail else f"{error.detail}."
+    return page(request, "message.html", error.status_code, title=title, text=text, remedy=remedy)
 
 
 def _missing(remedy: str) -> Callable[[Request, Exception], Response]:

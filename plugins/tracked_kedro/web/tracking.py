@@ -16,8 +16,11 @@ from tracked_kedro.kedro_side import tracking_server
 from tracked_kedro.names import DAG_ID_TAG, MODEL_VERSION_TAG
 from tracked_kedro.paging import paged
 from tracked_kedro.web.fresh import Fresh
+from tracked_kedro.web.reach import reach
 
-# A person waits: a server that hangs is reported within half a minute. Bars of progress are nothing for a server's log.
+# A person waits: a server that is down is reported within three seconds (`web.reach`), one that takes the connection
+# and hangs within half a minute, for a large search on a slow machine looks the same. Bars of progress are nothing for
+# a server's log.
 _MLFLOW_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -47,9 +50,19 @@ class Tracking:
         self.fresh = Fresh(_FRESH_SECONDS)
         self._dags = Fresh(_DAGS_SECONDS)
 
-    @cached_property
+    @property
     def client(self) -> Any:
-        """MLflow's client."""
+        """MLflow's client.
+
+        Raises:
+            UnavailableError: nothing listens where the tracking server should, or its host is not reached in time.
+        """
+        client = self._client
+        self.fresh.get(("reached",), lambda: reach(client.tracking_uri))
+        return client
+
+    @cached_property
+    def _client(self) -> Any:
         os.environ.update(_MLFLOW_SETTINGS)
         tracking_server.connect()
         from mlflow.tracking import MlflowClient

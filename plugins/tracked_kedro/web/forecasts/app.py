@@ -10,6 +10,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import plotly
+import polars as pl
 from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
@@ -17,12 +18,16 @@ from tracked_kedro.addresses import to_mlflow
 from tracked_kedro.web import shell
 from tracked_kedro.web.access import User
 from tracked_kedro.web.forecasts.downloads import download
+from tracked_kedro.web.forecasts.fleet import charts, dimensions, groups
 from tracked_kedro.web.forecasts.kept import Files
 from tracked_kedro.web.forecasts.mapped_tasks import task_paths
+from tracked_kedro.web.forecasts.monthly import trend
 from tracked_kedro.web.forecasts.number_formats import FILTERS
-from tracked_kedro.web.forecasts.overview import SORTABLE, STATES, Query, prepared, select
+from tracked_kedro.web.forecasts.overview import ADDED, filtered, prepared, select
+from tracked_kedro.web.forecasts.query import SORTABLE, Query
 from tracked_kedro.web.forecasts.series_page import known_row, past_forecasts, shown
 from tracked_kedro.web.forecasts.sparkline import sparkline
+from tracked_kedro.web.forecasts.states import MEANINGS
 from tracked_kedro.web.forecasts.stored import Stored
 from tracked_kedro.web.forecasts.view import View, readable
 from tracked_kedro.web.fresh import Fresh
@@ -38,6 +43,7 @@ def application() -> FastAPI:
     app = shell.application(
         "Forecasts", "Choose a month and a series in the overview.", folder=_HERE, assets=[_PLOTLY], filters=FILTERS
     )
+    app.state.templates.globals["meanings"] = MEANINGS
     folder = tempfile.mkdtemp(prefix="forecasts-page-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     stored = Stored(Tracking(), Files(Path(folder)))
@@ -48,6 +54,9 @@ def application() -> FastAPI:
 
 def _add_pages(app: FastAPI, stored: Stored) -> None:
     tasks, tables = Fresh(60.0), Fresh(3600.0, most=24)
+
+    def whole(view: View) -> pl.DataFrame:
+        return tables.get((view.run.run_id, view.run.version), lambda: prepared(stored.overview(view.run)))
 
     @app.get("/plotly.js")
     def plotly_library() -> Response:
@@ -81,10 +90,10 @@ def _add_pages(app: FastAPI, stored: Stored) -> None:
 
     def _overview(request: Request, user: Any, experiment: str) -> Response:
         view = View.of(stored, user, experiment, request.query_params.get("month"))
-        key = (view.run.run_id, view.run.version, view.promoted)
-        table = tables.get(key, lambda: prepared(stored.overview(view.run), view.promoted))
-        query = Query.of(request.query_params)
+        table = whole(view)
+        query, month = Query.of(request.query_params), view.run.month
         selected = select(table, query)
+        added = dimensions(table)
         dag = view.run.dag
         for row in selected.rows:
             recent = row.get("recent") or []
@@ -97,7 +106,10 @@ def _add_pages(app: FastAPI, stored: Stored) -> None:
             page=selected,
             query=query,
             sortable=SORTABLE,
-            state_names=STATES,
+            charts=charts(table, query, month),
+            dimensions=added,
+            groups=groups(table, query, month) if query.by in added else [],
+            trend=trend(view.runs),
             tasks=tasks.get(dag, lambda: task_paths(*dag)) if dag else {},
         )
 
@@ -111,7 +123,7 @@ def _add_pages(app: FastAPI, stored: Stored) -> None:
     def one_series(request: Request, user: User, experiment: str, series: str) -> Response:
         view = View.of(stored, user, experiment, request.query_params.get("month"))
         row = known_row(stored, view, series)
-        (known,) = prepared(stored.overview(view.run).filter(series=series), view.promoted).to_dicts()
+        (known,) = prepared(stored.overview(view.run).filter(series=series)).to_dicts()
         dag = view.run.dag
         return page(
             request,
@@ -135,7 +147,11 @@ def _add_pages(app: FastAPI, stored: Stored) -> None:
         view = View.of(stored, user, experiment, request.query_params.get("month"))
         if series is not None:
             known_row(stored, view, series)
-        frame = stored.overview(view.run) if table == "overview" else stored.forecasts(view.run, series)
+        if table == "overview":
+            query = Query.of(request.query_params)
+            frame = filtered(whole(view), query).drop(ADDED) if query.filters else stored.overview(view.run)
+        else:
+            frame = stored.forecasts(view.run, series)
         return download(frame, kind, experiment, view.run.month, table, *([series] if series else []))
 
 

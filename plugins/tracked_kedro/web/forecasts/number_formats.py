@@ -22,5 +22,15 @@ def _month(value: date | None) -> str:
     return "—" if value is None else f"{value:%Y-%m}"
 
 
+def _thousands(value: int) -> str:
+    return f"{value:,}"
+
+
 #: Filters of the templates.
-FILTERS: dict[str, Callable[..., str]] = {"number": _number, "signed": _signed, "percent": _percent, "month": _month}
+FILTERS: dict[str, Callable[..., str]] = {
+    "number": _number,
+    "signed": _signed,
+    "percent": _percent,
+    "month": _month,
+    "thousands": _thousands,
+}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
 
+from tracked_kedro.web.forecasts.diagnostics import judged
 from tracked_kedro.web.forecasts.runs import StoredRun, short
 from tracked_kedro.web.forecasts.series import Realised, observations, plot_data, realised
 from tracked_kedro.web.forecasts.stored import Stored
@@ -66,7 +68,7 @@ def shown(stored: Stored, view: View, series: str, row: dict[str, Any]) -> dict[
     return {
         "plot": plot_data(observed, fit, forecasts, named, row.get("last_observation")),
         "since": Realised(since) if since else None,
-        "diagnostics": _diagnostics(stored, view.run, row),
+        **_diagnostics(stored, view.run, row),
     }
 
 
@@ -81,13 +83,15 @@ def past_forecasts(stored: Stored, view: View, series: str) -> Realised | None:
     return Realised(sorted(months, key=lambda month: month.date)) if months else None
 
 
-def _diagnostics(stored: Stored, run: StoredRun, row: dict[str, Any]) -> dict[str, str]:
-    if not row.get("child_run_id"):
-        return {}
-    try:
-        child = stored.child(run, row["child_run_id"])
-    except NotStoredError:
-        return {}
-    metrics = {short(name): f"{value:.4g}" for name, value in sorted(child.data.metrics.items())[:_MOST_METRICS]}
-    tags = {name: short(child.data.tags[name]) for name in ("method_used", "failure") if name in child.data.tags}
-    return {**tags, **metrics}
+def _diagnostics(stored: Stored, run: StoredRun, row: dict[str, Any]) -> dict[str, Any]:
+    """What the child run says of itself: `judged` in words, and all of its numbers."""
+    found = None
+    if row.get("child_run_id"):
+        with contextlib.suppress(NotStoredError):
+            found = stored.child(run, row["child_run_id"])
+    if found is None:
+        return {"judged": [], "diagnostics": {}}
+    metrics = {short(name): value for name, value in sorted(found.data.metrics.items())[:_MOST_METRICS]}
+    tags = {name: short(found.data.tags[name]) for name in ("method_used", "failure") if name in found.data.tags}
+    numbers = {name: f"{value:.4g}".replace("-", "\N{MINUS SIGN}") for name, value in metrics.items()}
+    return {"judged": judged(metrics), "diagnostics": tags | numbers}

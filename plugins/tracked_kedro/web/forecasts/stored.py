@@ -19,7 +19,7 @@ from tracked_kedro import names
 from tracked_kedro.paging import paged
 from tracked_kedro.web.forecasts import tables
 from tracked_kedro.web.forecasts.kept import Files
-from tracked_kedro.web.forecasts.runs import StoredRun, Unreadable, UnreadableRun, stored_run
+from tracked_kedro.web.forecasts.runs import StoredRun, UnderWay, Unreadable, UnreadableRun, stored_run, under_way
 from tracked_kedro.web.fresh import Fresh
 from tracked_kedro.web.tracking import NotStoredError, Tracking, UnreadableError
 
@@ -29,6 +29,7 @@ SERIES = "series.parquet"
 
 _MOST_RUNS = 240
 _MOST_MONTHS = 2_000  # of one series in one run
+_MOST_UNDER_WAY = 20
 _AT_ONCE = 8  # requests to the tracking server
 
 
@@ -99,6 +100,26 @@ class Stored:
         )
         ended = (self._known(experiment, run) for run in parents if run.info.status in ("FINISHED", "FAILED"))
         return [run for run in ended if run is not None]
+
+    def under_way(self, experiment: str) -> list[UnderWay]:
+        """Its parent runs that have not ended, the one that began last first."""
+        return self._tracking.fresh.get(("under way", experiment), lambda: self._ask_under_way(experiment))
+
+    def _ask_under_way(self, experiment: str) -> list[UnderWay]:
+        found = self._client.get_experiment_by_name(experiment)
+        running = self._client.search_runs(
+            [found.experiment_id],
+            f"attributes.status = 'RUNNING' AND tags.`{names.DAG_RUN_ID_TAG}` IS NOT NULL",
+            max_results=_MOST_UNDER_WAY,
+            order_by=["attributes.start_time DESC"],
+        )
+        shown = []
+        for run in running:
+            # Of whoever may write to the tracking server: what is nobody's here, or no such run, is left out.
+            with contextlib.suppress(NotStoredError, ValueError, TypeError, OSError, OverflowError):
+                if "mlflow.parentRunId" not in run.data.tags:
+                    shown.append(under_way(run, self._tracking.named_dags(experiment, run)))
+        return shown
 
     def _known(self, experiment: str, run: Any) -> StoredRun | None:
         """A parent run as the page wants it; None where it is nobody's here, or its tags are not as ours are."""

@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from tracked_kedro.names import SIMULATED_TAG, UNIT_TAG
 from tracked_kedro.web.access import may_read
-from tracked_kedro.web.forecasts.runs import StoredRun, UnreadableRun
+from tracked_kedro.web.forecasts.runs import StoredRun, UnderWay, UnreadableRun
 from tracked_kedro.web.forecasts.stored import Stored, Version
 from tracked_kedro.web.tracking import NotStoredError, UnreadableError
 
@@ -27,6 +27,7 @@ class View:
         runs: the run of each month, the newest first.
         run: the one that is looked at.
         unreadable: runs that are passed over, because they cannot be read.
+        under_way: runs that have not ended; what is shown is the last one that has.
     """
 
     experiment: str
@@ -35,6 +36,7 @@ class View:
     champion: Version | None
     challenger: Version | None
     unreadable: list[UnreadableRun]
+    under_way: list[UnderWay]
 
     @classmethod
     def of(cls, stored: Stored, user: Any, experiment: str, month: str | None = None) -> View:
@@ -52,6 +54,7 @@ class View:
             stored.version(experiment, "champion"),
             stored.version(experiment, "challenger"),
             [one for one in stored.unreadable.of(experiment) if may_read(user, one.dags)],
+            [one for one in stored.under_way(experiment) if may_read(user, one.dags)],
         )
 
     @property

@@ -300,5 +300,5 @@ def test_thousands_of_rows_and_a_long_name_cost_no_minute(site: Site):
     frame = pl.DataFrame({"series": [f"{place:06d}" + "é" * 900 for place in range(count)], "rmse": [math.nan] * count})
     site.run({"forecasts/overview.parquet": written(frame)}, {"cutoff": "2019-12-01"}, {}, "a")
     pages = site.pages()
-    assert f"of {count}" in pages.get(f"/{EXPERIMENT}").text
+    assert f"of {count:,}" in pages.get(f"/{EXPERIMENT}").text
     assert pages.get(f"/{EXPERIMENT}/series/{'é' * 900}").status_code == 404

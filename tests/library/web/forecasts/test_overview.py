@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 
 from tests.fixtures.stored_forecasts import overview
-from tracked_kedro.web.forecasts.overview import PAGE_SIZE, Query, prepared, select
+from tracked_kedro.web.forecasts.overview import PAGE_SIZE, prepared, select
+from tracked_kedro.web.forecasts.query import Query, Range, Where
 
 CUTOFF = date(2019, 11, 1)
 
 
-def table(count: int, promoted: bool = False) -> pl.DataFrame:
-    return prepared(overview([f"s{place}" for place in range(count)], CUTOFF, {}), promoted)
+def table(count: int) -> pl.DataFrame:
+    return prepared(overview([f"s{place}" for place in range(count)], CUTOFF, {}))
 
 
 def series(stored: pl.DataFrame, **asked: str) -> list[str]:
@@ -22,14 +23,22 @@ def series(stored: pl.DataFrame, **asked: str) -> list[str]:
 
 
 def test_one_word_says_what_a_person_is_to_know():
-    states = {row["series"]: row["state"] for row in table(5, promoted=True).to_dicts()}
-    assert states == {"s0": "promoted", "s1": "promoted", "s2": "stale", "s3": "degraded", "s4": "quarantined"}
-    assert table(5)["state"][0] == "finished"
+    states = {row["series"]: row["state"] for row in table(5).to_dicts()}
+    assert states == {"s0": "finished", "s1": "finished", "s2": "stale", "s3": "degraded", "s4": "quarantined"}
+
+
+@pytest.mark.parametrize(
+    ("inside", "word"),
+    [(5 / 12, "doubtful"), (6 / 12, "doubtful"), (7 / 12, "finished"), (1.0, "finished"), (None, "finished")],
+)
+def test_an_interval_that_held_few_months_is_not_plainly_fine(inside: float | None, word: str):
+    stored = overview(["a", "b", "c", "d"], CUTOFF, {}).with_columns(pl.lit(inside, pl.Float64).alias("coverage_80"))
+    assert prepared(stored)["state"].to_list() == [word, "stale", "degraded", "quarantined"]
 
 
 def test_a_table_without_the_optional_columns():
     stored = overview(["a"], CUTOFF, {}).drop("reason", "degraded", "stale", "label")
-    (row,) = select(prepared(stored, False), Query()).rows
+    (row,) = select(prepared(stored), Query()).rows
     assert (row["label"], row["reason"], row["state"]) == (
         "a",
         None,
@@ -77,7 +86,16 @@ def test_pages():
 
 
 @pytest.mark.parametrize(
-    "asked", [{"page": "-1"}, {"page": "x"}, {"sort": "child_run_id"}, {"state": "<script>"}, {"page": "9" * 30}]
+    "asked",
+    [
+        {"page": "-1"},
+        {"page": "x"},
+        {"sort": "child_run_id"},
+        {"state": "<script>"},
+        {"page": "9" * 30},
+        *({"skill": text} for text in ("0.1", ":", "a:b", "nan:1", "0:inf", "0:" + "9" * 400)),
+        *({"where": text} for text in ("region", ":north", "")),
+    ],
 )
 def test_what_cannot_be_is_as_if_not_asked(asked: dict[str, str]):
     assert Query.of(asked) == Query()
@@ -87,6 +105,21 @@ def test_addresses_keep_what_was_asked():
     query = Query.of({"q": "são", "sort": "rmse", "order": "desc", "page": "3"})
     assert query.address("2019-10", page=4) == "?month=2019-10&q=s%C3%A3o&sort=rmse&order=desc&page=4"
     assert query.address(None, sort="label", descending=False) == "?q=s%C3%A3o&sort=label"
+    narrow = Query(ranges=(Range("skill", None, -0.1),), where=(Where("region", "north: a"),), by="region")
+    assert narrow.address(None) == "?skill=%3A-0.1&where=region%3Anorth%3A+a&by=region"
+    assert Query.of({"skill": ":-0.1", "where": "region:north: a", "by": "region"}) == narrow
+
+
+def test_intervals_and_added_columns():
+    stored = table(24)
+    lowest = series(stored, skill=":-0.1")
+    assert lowest == [row["series"] for row in stored.to_dicts() if (row["skill_vs_seasonal_naive"] or 0) < -0.1]
+    assert len(lowest) == 3
+    assert "s0" in series(stored, skill="-0.15:-0.1"), "its lower end belongs to an interval"
+    assert "s0" not in series(stored, skill=":-0.15"), "its upper end does not"
+    assert len(series(stored, where="region:south")) == 8
+    for column in ("nothing", "state", "key", "age_months"):
+        assert len(series(stored, where=f"{column}:south")) == 24, column
 
 
 def test_an_empty_table():

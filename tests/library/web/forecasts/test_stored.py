@@ -55,7 +55,7 @@ class Info:
 
 class Run:
     def __init__(self, tags: dict[str, str], end_time: int | None) -> None:
-        self.info, self.data = Info(end_time), type("Data", (), {"tags": tags})
+        self.info, self.data = Info(end_time), type("Data", (), {"tags": tags, "metrics": {}})
 
 
 @settings(max_examples=300)

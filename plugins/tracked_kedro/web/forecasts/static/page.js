@@ -65,10 +65,10 @@ function begin() {
 }
 
 document.addEventListener("click", event => {
-  const link = event.target.closest("thead a, nav.pager a");
+  const link = event.target.closest("thead a, nav.pager a, a.bar, a.chip, .months a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  show(link.href);
+  show(link.getAttribute("href"));
 });
 // Airflow's frame lets no page of it open or leave for another; the page around it, from the same server, may.
 document.addEventListener("click", event => {

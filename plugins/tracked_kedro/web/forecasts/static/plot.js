@@ -22,7 +22,7 @@
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("ink") },
-      margin: { l: 52, r: 12, t: 8, b: 36 },
+      margin: { l: 52, r: 12, t: phone() ? 8 : 40, b: 36 },
       hovermode: "x unified",
       hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line"), font: { color: colour("ink") } },
       legend: { orientation: "h", y: -0.16, yanchor: "top", x: 0, font: { size: phone() ? 11 : 12 } },
@@ -32,7 +32,8 @@
     };
   }
 
-  const settings = { responsive: true, displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  // Its bar stands in the margin above the plot; a phone has no room for it, and fingers need none.
+  const settings = () => ({ responsive: true, displaylogo: false, showTips: false, displayModeBar: phone() ? false : "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
 
   window.drawPlots = () => {
     const target = document.getElementById("plot");
@@ -75,13 +76,12 @@
     shape.xaxis.range = [first, last.slice(0, 8) + "28"];
     shape.yaxis.autorange = true;
     if (!phone()) {
-      shape.margin.t = 40;
       shape.xaxis.rangeselector = {
         y: 1.02, bgcolor: colour("panel"), activecolor: colour("line"), font: { color: colour("ink") },
         buttons: [6, 20].map(count => ({ count, step: "year", stepmode: "backward", label: `${count} years` })).concat({ step: "all", label: "all" }),
       };
     }
-    Plotly.react(target, traces, shape, settings);
+    Plotly.react(target, traces, shape, settings());
 
     const parts = document.getElementById("components");
     if (parts && data.trend) {
@@ -94,7 +94,7 @@
       two.yaxis2.domain = [0, 0.45];
       const traces = [line(data.trend.date, data.trend.trend, "trend", { color: good, width: 2 }, unit)];
       if (data.seasonal) traces.push(line(data.seasonal.date, data.seasonal.seasonal, "season", { color: third, width: 1.2 }, unit, { yaxis: "y2" }));
-      Plotly.react(parts, traces, two, settings);
+      Plotly.react(parts, traces, two, settings());
     }
     window.drawPast();
   };
