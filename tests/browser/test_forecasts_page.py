@@ -277,14 +277,16 @@ def test_the_fleet_at_a_glance(filled: Site, page: Page):
     expect(rows).to_have_count(2)
     page.get_by_label("Group by").select_option("region")
     page.locator(".groups").get_by_role("link", name="north").click()
+    page.wait_for_url("**skill=-0.1%3A0&where=region%3Anorth&by=region")
     expect(rows).to_have_count(2)
-    assert "skill=-0.1%3A0&where=region%3Anorth&by=region" in page.url
     page.get_by_title("Take this filter away").first.click()
     expect(rows).to_have_count(8)
     with page.expect_download() as saved:
         page.get_by_text("Download: these 8 rows").get_by_role("link", name="CSV").first.click()
     assert pl.read_csv(saved.value.path())["region"].to_list() == ["north"] * 8
     page.get_by_title("Take this filter away").click()
+    expect(rows).to_have_count(12)
+    page.get_by_text("The fleet at a glance").click()
     page.get_by_role("link", name="stale:").click()
     expect(rows).to_have_count(1)
 

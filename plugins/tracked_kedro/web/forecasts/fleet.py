@@ -148,6 +148,6 @@ def groups(table: pl.DataFrame, query: Query, month: str) -> list[Group]:
         )
     )
     return [
-        Group(name, *rest, query.address(month, where=query.with_where(query.by, name)))
-        for name, *rest in found.sort(["count", "group"], descending=[True, False]).rows()
+        Group(name, count, attention, skill, coverage, query.address(month, where=query.with_where(query.by, name)))
+        for name, count, attention, skill, coverage in found.sort(["count", "group"], descending=[True, False]).rows()
     ]

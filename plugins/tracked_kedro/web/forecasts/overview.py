@@ -72,9 +72,9 @@ def filtered(table: pl.DataFrame, query: Query, but: str = "") -> pl.DataFrame:
             table = table.filter(column >= one.low)
         if one.name != but and one.high is not None:
             table = table.filter(column < one.high)
-    for column, value in query.where:
-        if table.schema.get(column) == pl.String and column not in ADDED:
-            table = table.filter(pl.col(column).fill_null("") == value)
+    for name, value in query.where:
+        if name in table.columns and table.schema[name] == pl.String and name not in ADDED:
+            table = table.filter(pl.col(name).fill_null("") == value)
     return table
 
 
