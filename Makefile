@@ -190,9 +190,11 @@ test: $(PREPARED) ## Run the test suite (JOBS=2 processes, TESTS=tests/library: 
 test-full: $(PREPARED) ## Run the rest: what `make test` leaves out because it takes long (JOBS=, TESTS=, COVERAGE=1)
 	@$(PYTEST) -m full $(TESTS)
 
+# The backfill of 24 months takes ten minutes of its own: test-full has it.
 .PHONY: test-faults
 test-faults: $(PREPARED) ## Cut wires, kill servers and fill disks during runs, on loopback; half an hour at most (JOBS=)
-	@timeout --signal=INT 1800 pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder tests/faults
+	@timeout --signal=INT 1800 pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder \
+		--ignore tests/faults/test_backfill.py tests/faults
 
 .PHONY: test-compose
 test-compose: $(INSTALLED) ## Run the production stack for real, on an engine of its own (root on Debian; DAG=, FULL=1: an upgrade and the way back, too)
