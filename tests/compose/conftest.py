@@ -59,8 +59,15 @@ def deployment():
 
 
 def _clear(environment):
-    """Remove containers and volumes, of this run or of one that was killed; images stay, in a folder that is kept."""
-    for listed, removed in ((["ps", "--all"], ["rm", "--force"]), (["volume", "ls"], ["volume", "rm"])):
+    """Remove what this run left, or one that was killed; images stay, in a folder that is kept.
+
+    A network outlives its engine as a bridge of this machine, and Docker has addresses for some thirty of them.
+    """
+    for listed, removed in (
+        (["ps", "--all"], ["rm", "--force"]),
+        (["volume", "ls"], ["volume", "rm"]),
+        (["network", "ls", "--filter", "type=custom"], ["network", "rm"]),
+    ):
         found = subprocess.run(
             ["docker", *listed, "--quiet"], env=environment, capture_output=True, text=True, check=True
         )
