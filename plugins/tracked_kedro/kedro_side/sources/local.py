@@ -32,7 +32,7 @@ def open_without_links(path: Path) -> BinaryIO:
         os.close(below)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise SourceRefusedError("it is no regular file")
+        raise SourceRefusedError("it is no regular file (a folder, a pipe?); put a file in its place")
     return os.fdopen(file, "rb")
 
 

@@ -311,6 +311,24 @@ def test_a_fleet_that_is_stale_at_its_cutoff_is_never_champion(trained: Trained,
     assert registering.month(trained)["decision"]["promote"]
 
 
+def test_a_fleet_whose_share_of_doubtful_observations_rises_is_not_promoted(
+    trained: Trained, registering: Registering
+):
+    def month(share: float, times: float) -> dict[str, Any]:
+        return registering.month(replace(trained.times(times), months={**trained.months, "flagged_share": share}))
+
+    first = month(0.006, 1.0)
+    assert not first["decision"]["promote"]
+    assert "flagged_share at most 0.005" in first["decision"]["reason"]
+    assert month(0.0, 1.0)["decision"]["promote"]
+    # What sound data may show: 1 in 1,000.
+    assert month(0.001, 0.97)["decision"]["promote"]
+    risen = month(0.002, 0.9)
+    assert not risen["decision"]["promote"]
+    assert "flagged_share at most champion" in risen["decision"]["reason"]
+    assert registering.registry.aliases()["champion"] == 3
+
+
 def test_simulated_never_wins_over_real_nor_is_anything_carried_over(trained: Trained, registering: Registering):
     made_up, real = trained, replace(trained.times(1.1), simulated=False)
     assert registering.month(made_up)["decision"]["promote"]
