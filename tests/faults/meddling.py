@@ -139,3 +139,59 @@ TIMES = ("before", "during", "after")
 NO_GARBAGE = {name for name in THINGS if name.startswith("tag")} | {"alias", "registered model", "artifact file"}
 #: What is written by the first tasks is meddled with when the series are done, all else when a version is judged.
 EARLY = {"run", "child run", "experiment", "tag of the run", "tag of a child run"}
+
+
+def _unsigned(world: World, month: Month) -> None:
+    """Somebody registers the files of a version again, and makes that champion."""
+    version = _version_of(world, month)
+    made = world.client.create_model_version(MODEL, version.source, version.run_id)
+    world.client.set_registered_model_alias(MODEL, CHAMPION, made.version)
+
+
+def _elsewhere(world: World, month: Month) -> None:
+    """The model has another name, and a version in a bucket of nobody's is champion under the old one."""
+    _model(world, month, "edited")
+    world.client.create_registered_model(MODEL)
+    made = world.client.create_model_version(MODEL, "s3://nobody/model")
+    world.client.set_registered_model_alias(MODEL, CHAMPION, made.version)
+
+
+def _nonsense(world: World, month: Month) -> None:
+    """Whatever a tag may hold: text of 4,900 characters."""
+    text = "x" * 4900
+    for run in (world.client.get_run(month.run_id), *world.children(month.run_id)):
+        for tag in run.data.tags:
+            world.client.set_tag(run.info.run_id, tag, text)
+    version = _version_of(world, month)
+    for tag in version.tags:
+        world.client.set_model_version_tag(MODEL, version.version, tag, text)
+
+
+def _version_and_alias(world: World, month: Month) -> None:
+    _alias(world, month, "deleted")
+    _version(world, month, "deleted")
+    _run(world, month, "gc")
+
+
+def _all_files(world: World, month: Month) -> None:
+    for path in world.stored(_version_of(world, month).source).rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+
+
+def _twin(world: World, month: Month) -> None:
+    """A second run with the tags of the first."""
+    run = world.client.get_run(month.run_id)
+    made = world.client.create_run(run.info.experiment_id, tags=dict(run.data.tags))
+    world.client.set_terminated(made.info.run_id)
+
+
+#: What is no line of the page: several things at once, and what a person makes.
+TOGETHER = {
+    "an unsigned champion": _unsigned,
+    "a champion elsewhere": _elsewhere,
+    "nonsense in every tag": _nonsense,
+    "alias, version and run deleted": _version_and_alias,
+    "every file emptied": _all_files,
+    "the parent's twin": _twin,
+}

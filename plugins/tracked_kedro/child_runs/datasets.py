@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import mlflow
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.entities import Metric, Param, Run, RunInfo, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from tracked_kedro.child_runs.children import FAILURE_TAG, FINGERPRINT_TAG, ChildRuns
@@ -89,18 +90,29 @@ class MlflowChildRunsDataset(AbstractDataset[dict[str, ChildRecord], dict[str, s
         if earlier is None:
             earlier = _find(children, index, data)
         for key, record in data.items():
-            child = children.open(key, record.label, record.fingerprint, earlier.get(key))
-            # Only now: a finished child that is not noted would be found by nobody, and made again.
-            if key in earlier:
-                index.remove(key)
-            self._log(children, child, record)
-            if record.status == "FINISHED":
-                index.add(key, child.run_id)
-            children.end(child, record.status)
-            log.info("Child run %s of %s is %s", child.run_id, record.label, record.status)
+            try:
+                self._write(children, index, key, record, earlier.get(key))
+            except MlflowException:
+                if key in children.find_all():
+                    raise
+                log.warning("The child run of %s was deleted while it was written, and is made again", record.label)
+                self._write(children, index, key, record, None)
         # Counted anew: other shards may have ended meanwhile.
         done = index.count()
         children.client.log_metric(parent.info.run_id, DONE_METRIC, done, step=done)
+
+    def _write(
+        self, children: ChildRuns, index: ChildIndex, key: str, record: ChildRecord, earlier: Run | None
+    ) -> None:
+        child = children.open(key, record.label, record.fingerprint, earlier)
+        # Only now: a finished child that is not noted would be found by nobody, and made again.
+        if earlier is not None:
+            index.remove(key)
+        self._log(children, child, record)
+        if record.status == "FINISHED":
+            index.add(key, child.run_id)
+        children.end(child, record.status)
+        log.info("Child run %s of %s is %s", child.run_id, record.label, record.status)
 
     def _log(self, children: ChildRuns, child: RunInfo, record: ChildRecord) -> None:
         _log_values(children, child, record)

@@ -258,6 +258,32 @@ def test_a_child_that_somebody_deleted_is_made_again(store: MlflowClient, parent
     assert done_values(store, parent)[-1] == (1, 1)
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_a_child_that_somebody_deletes_while_it_is_written_is_made_again(
+    store: MlflowClient, parent, child_runs, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    """The adversary waits until the child is there: a new one, or an unfinished one of an earlier try."""
+    if before:
+        child_runs().save({"a": record("A", "FAILED")})
+    original = ChildRuns.open
+    deleted = []
+
+    def opened(self, key, *arguments):
+        child = original(self, key, *arguments)
+        if key == "a" and not deleted:
+            deleted.append(child.run_id)
+            store.delete_run(child.run_id)
+        return child
+
+    monkeypatch.setattr(ChildRuns, "open", opened)
+    child_runs().save({"a": record("A"), "b": record("B")})
+    children = children_of(store, parent)
+    assert [run.info.status for run in children] == ["FINISHED", "FINISHED"]
+    assert deleted[0] not in {run.info.run_id for run in children}
+    assert done_values(store, parent)[-1] == (2, 2)
+    assert set(child_runs().load()) == {"a", "b"}
+
+
 def test_the_parent_tells_how_many_series_are_done(store: MlflowClient, parent, child_runs) -> None:
     # Each shard is a task with a dataset of its own.
     child_runs().save({"a": record("A"), "b": record("B", "FAILED")})

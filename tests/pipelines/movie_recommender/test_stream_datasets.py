@@ -1,6 +1,10 @@
 """Datasets of the recommender: lines in batches, runtimes, parts, and the model's file."""
 
+import bz2
 import gzip
+import io
+import lzma
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ from kedro.io import DatasetError
 from kedro_datasets.polars import EagerPolarsDataset
 
 from retraining.pipelines.movie_recommender.recommender.datasets import FactorModelDataset
+from retraining.pipelines.movie_recommender.recommender.errors import BadStreamError
 from retraining.pipelines.movie_recommender.recommender.factors import FactorModel
 from retraining.pipelines.movie_recommender.recommender.pairs import RUNTIMES
 from retraining.pipelines.movie_recommender.stream import datasets as stream_datasets
@@ -180,3 +185,32 @@ def test_the_model_file_is_written_in_one_piece(tmp_path: Path) -> None:
     dataset.save(model)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.npz"]
     assert dataset.load().recommend(1, 1) == [("a", 3.0)]
+
+
+def _zipped(**files: bytes) -> bytes:
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stored.getvalue()
+
+
+def test_a_zip_archive_of_one_file_is_read_and_one_of_several_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stream.zip"
+    path.write_bytes(_zipped(one=b"line 1\nline 2\n"))
+    assert lines(StreamDataset(str(path)).load()) == [(1, "line 1"), (2, "line 2")]
+    path.write_bytes(_zipped(one=b"line 1\n", two=b"line 2\n"))
+    with pytest.raises(BadStreamError, match=r"stream\.zip: it holds 2 files, and one is read"):
+        lines(StreamDataset(str(path)).load())
+
+
+@pytest.mark.parametrize("suffix", ["csv.gz", "bz2", "xz", "zip"])
+@pytest.mark.parametrize("how", ["plain", "cut short"])
+def test_what_cannot_be_unpacked_is_refused_by_name(tmp_path: Path, suffix: str, how: str) -> None:
+    text = b"hunter2\n" * 1000
+    packed = {"csv.gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": lambda one: _zipped(one=one)}
+    path = tmp_path / f"stream.{suffix}"
+    path.write_bytes(text if how == "plain" else packed[suffix](text)[:-30])
+    with pytest.raises(BadStreamError, match=r"^stream\.\S+: it cannot be unpacked, or not to its end") as refused:
+        lines(StreamDataset(str(path)).load())
+    assert "hunter2" not in str(refused.value)

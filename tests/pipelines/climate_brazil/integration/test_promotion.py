@@ -311,9 +311,7 @@ def test_a_fleet_that_is_stale_at_its_cutoff_is_never_champion(trained: Trained,
     assert registering.month(trained)["decision"]["promote"]
 
 
-def test_a_fleet_whose_share_of_doubtful_observations_rises_is_not_promoted(
-    trained: Trained, registering: Registering
-):
+def test_a_fleet_whose_share_of_doubtful_observations_rises_is_not_promoted(trained: Trained, registering: Registering):
     def month(share: float, times: float) -> dict[str, Any]:
         return registering.month(replace(trained.times(times), months={**trained.months, "flagged_share": share}))
 

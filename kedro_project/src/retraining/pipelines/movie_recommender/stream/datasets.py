@@ -6,6 +6,8 @@ import codecs
 import gzip
 import io
 import itertools
+import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -31,6 +33,7 @@ _PIPELINE = __name__.split(".")[2]
 #: Bytes of a batch: about 120,000 lines, some 150 MB while they are parsed.
 BLOCK = 8 * 2**20
 _GZIP = b"\x1f\x8b"
+_NO_BZIP2 = "Invalid data stream"
 # What a text may begin with, and how the rest is to be read; None: as it is.
 _MARKS = {codecs.BOM_UTF8: None, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -82,7 +85,10 @@ def _decoded(stored: BinaryIO, name: str) -> Iterator[bytes]:
     try:
         with ExitStack() as opened:
             yield from _whole_lines(_in_utf8(stored, name, opened))
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+    except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        # Of bzip2 it is a plain OSError; others are the store's, and may be over tomorrow.
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile) and str(error) != _NO_BZIP2:
+            raise
         # What the library says of it may quote the file.
         raise BadStreamError(f"{name}: it cannot be unpacked, or not to its end; fetch it again") from None
 
@@ -92,8 +98,11 @@ def _in_utf8(stored: BinaryIO, name: str, opened: ExitStack) -> Any:
     whole: Any = stored
     text = opened.enter_context(io.BufferedReader(whole))
     begins_as_gzip = text.peek(2).startswith(_GZIP)
-    packed = gzip.open if begins_as_gzip else compr[infer_compression(name)]
+    kind = infer_compression(name)
+    packed = gzip.open if begins_as_gzip else compr[kind]
     if packed:
+        if kind == "zip" and not begins_as_gzip:
+            _check_one_file(text, name)
         unpacked = opened.enter_context(packed(text, mode="rb"))
         text = opened.enter_context(io.BufferedReader(unpacked))
     begin = text.peek(3)
@@ -103,6 +112,14 @@ def _in_utf8(stored: BinaryIO, name: str, opened: ExitStack) -> Any:
             # UTF-16 is what PowerShell makes of what a consumer prints.
             return codecs.EncodedFile(text, "utf-8", encoding, "replace") if encoding else text
     return text
+
+
+def _check_one_file(stored: BinaryIO, name: str) -> None:
+    with zipfile.ZipFile(stored) as archive:
+        held = [one for one in archive.namelist() if not one.endswith("/") and not one.startswith("__MACOSX/")]
+    if len(held) != 1:
+        raise BadStreamError(f"{name}: it holds {len(held)} files, and one is read; unpack it into a folder")
+    stored.seek(0)
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
