@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -125,3 +126,22 @@ def test_whatever_a_block_leaves_out_or_says_the_file_passes_the_linter(tmp_path
     for name, dag in dags.items():
         doc, unpausing = str(ALIKE[name]["doc"]), "**Unpausing** starts the newest interval that the schedule has due"
         assert dag.doc_md == doc if name == "bare" else dag.doc_md.startswith(f"{doc}\n\n{unpausing}")
+
+
+@pytest.mark.parametrize(("asked", "ends"), [(None, True), ("retrain", False)])
+def test_a_task_may_end_a_run_without_news_unless_the_block_says_retrain(
+    tmp_path: Path, environment: dict[str, str], asked: str | None, ends: bool
+):
+    project = write_project(tmp_path / "lettings")
+    file = project / "conf" / "base" / "rents" / "airflow.yml"
+    block = yaml.safe_load(file.read_text())
+    block["rents"] |= {"max_active_runs": 3, "dagrun_timeout_hours": 99, "schedule": "@weekly"}
+    block["rents"]["registered_model"] |= {"when_nothing_new": asked} if asked else {}
+    file.write_text(yaml.safe_dump(block))
+    (made,) = rendered(project, tmp_path / "dags", environment)
+    dag = dag_of(made)
+    assert {task.task_id for task in dag.tasks if getattr(task, "ends_where_nothing_new", False)} == {"read"} & {
+        task.task_id for task in dag.tasks if ends
+    }
+    assert ("before it trains" in dag.doc_md) is ends
+    assert (dag.max_active_runs, dag.dagrun_timeout) == (3, timedelta(hours=99))

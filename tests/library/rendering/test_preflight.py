@@ -235,6 +235,17 @@ class TestMapped:
         problem = only(found(self.MADE(), **{**KEYS_FILE, "mapped": mapped}))
         assert "size = 'flats_per_task': the DAG has no parameter of this name" in problem
 
+    def test_training_inputs_of_some_keys_only(self, found: Callable):
+        nodes = [step("list", "raw", "keys"), step("a", "table", "rents_training_inputs", namespace="flats")]
+        made = pipeline(nodes, inputs={"raw"}, outputs={"rents_training_inputs"})
+        ends = pipeline([step(name, "keys", name) for name in ("register", "decide", "promote")])
+        entries = {name: {"type": "json.JSONDataset", "filepath": f"{name}.json"} for name in made.outputs()}
+        problem = only(found(made + ends, {**FILES, **entries}, **KEYS_FILE, registered_model={"name": "rents"}))
+        assert problem == (
+            "rents: dataset rents_training_inputs is made in the mapped namespace flats, by each of its tasks; let a "
+            "node before it make it"
+        )
+
     def test_nodes_are_not_mapped(self, found: Callable):
         assert "set rents.group_by to namespace" in only(found(self.MADE(), group_by="node", **KEYS_FILE))
 
