@@ -11,7 +11,6 @@ PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 VAR ?= $(CURDIR)/var
 DAG ?= climate_brazil
-MODEL ?= $(subst _,-,$(DAG))
 PORT ?= 5001
 JOBS ?= 2
 
@@ -39,6 +38,9 @@ PREPARED := $(RETRAINING_VAR)/.prepared-2
 OURS := DAG VAR PYTHON JOBS PORT MODEL MONTHS
 GIVEN = $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 
+# The registered model that a person names, else the one that the DAG's block names.
+NAMED = $(if $(MODEL),--model "$(MODEL)",--pipeline "$(DAG)")
+
 .PHONY: retrain
 retrain: $(PREPARED) ## Run a DAG once, by default the flagship (DAG=, and the variables that its block names: SERIES= CUTOFF= …)
 	@$(PRIVATE) exec python -m tracked_kedro retrain --dag "$(DAG)" $(addprefix --variable ,$(GIVEN))
@@ -52,20 +54,20 @@ ui: $(PREPARED) ## Show the runs: Airflow's and MLflow's web pages on loopback, 
 	@$(PRIVATE) exec python -m operations ui
 
 .PHONY: serve
-serve: $(PREPARED) ## Serve the champion on loopback, Ctrl-C ends it (MODEL=<name>/7: that version; PORT=5001)
-	@$(PRIVATE) python -m tracked_kedro serve --model "$(MODEL)" --port "$(PORT)"
+serve: $(PREPARED) ## Serve a DAG's champion on loopback, Ctrl-C ends it (DAG=, or MODEL=<name>/7: that version; PORT=5001)
+	@$(PRIVATE) python -m tracked_kedro serve $(NAMED) --port "$(PORT)"
 
 .PHONY: forecast
 forecast: $(PREPARED) ## Write the champion's forecasts as Parquet (MODEL=<name>/7: that version's)
-	@$(PRIVATE) python -m tracked_kedro run-part --pipeline "$(DAG)" --part forecast --set "$(DAG).forecast_with=$(MODEL)"
+	@$(PRIVATE) python -m tracked_kedro run-part --pipeline "$(DAG)" --part forecast $(if $(MODEL),--set "$(DAG).forecast_with=$(MODEL)")
 
 .PHONY: models
-models: $(PREPARED) ## Show the versions, aliases and history of a registered model (MODEL=)
-	@$(PRIVATE) python -m tracked_kedro models --model "$(MODEL)"
+models: $(PREPARED) ## Show the versions, aliases and history of a registered model (DAG= or MODEL=)
+	@$(PRIVATE) python -m tracked_kedro models $(NAMED)
 
 .PHONY: rollback
-rollback: $(PREPARED) ## Make the previous champion champion again (TO=<version> MODEL= WHY=)
-	@$(PRIVATE) python -m tracked_kedro rollback --model "$(MODEL)" $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
+rollback: $(PREPARED) ## Make the previous champion champion again (DAG= or MODEL=, TO=<version> WHY=)
+	@$(PRIVATE) python -m tracked_kedro rollback $(NAMED) $(if $(TO),--to "$(TO)") $(if $(WHY),--why "$(WHY)")
 
 .PHONY: sign-models
 sign-models: $(PREPARED) ## Sign a version that you vouch for, so that it is served (VERSION=<name>/7)

@@ -67,6 +67,8 @@ UNIT_TAG = "unit"
 SIMULATED_TAG = "simulated"
 # A mapped task `x` gets its shards from the task `x_shards`.
 SHARDS_SUFFIX = "_shards"
+# Of a hosted project's parent run: the Kedro parameters that its DAG run has set, as JSON.
+RUNTIME_PARAMS_TAG = "kedro_runtime_params"
 # Where the API server mounts the ways to MLflow's pages, and an approval's pictures.
 TO_MLFLOW = "/to-mlflow"
 

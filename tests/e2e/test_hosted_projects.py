@@ -95,11 +95,11 @@ def test_the_starters_spaceflights_is_tracked_promoted_and_served(hosted: tuple[
     assert run.data.metrics["r2_score"] > 0.9 and run.data.metrics["cv.mean"] > 0.9
     assert run.data.params["model_options.test_size"] == "0.2"
     assert run.data.tags["lock_digest"] and run.data.tags["python_version"]
-    assert artifacts(client, run_id) == {"confusion_matrix", "model", "promotion", "shuttle_plot"}
+    assert artifacts(client, run_id) == {"confusion_matrix", "inputs", "model", "promotion", "shuttle_plot"}
     assert artifacts(client, run_id, "shuttle_plot") == {"shuttle_plot/shuttle_plot.png"}
     assert client.get_model_version_by_alias("spaceflights-regressor", "champion").run_id == run_id
     features = {"engines": 2, "passenger_capacity": 10, "crew": 3, "review_scores_rating": 90.0, "company_rating": 0.9}
-    assert answered(made, "spaceflights-regressor", features) == pytest.approx(2590, rel=0.2)
+    assert answered(made, "spaceflights", features) == pytest.approx(2590, rel=0.2)
 
 
 def test_namespaces_factories_transcoding_and_partitions_run_in_order(hosted: tuple[Clone, str]):
@@ -107,10 +107,10 @@ def test_namespaces_factories_transcoding_and_partitions_run_in_order(hosted: tu
     client, run_id = retrained(made, "DAG=sensors")
     run = client.get_run(run_id)
     assert run.data.metrics.keys() == {"north", "south", "worse", "north.score"}
-    assert artifacts(client, run_id) == {"daily.pandas", "days", "model", "promotion", "summary"}
+    assert artifacts(client, run_id) == {"daily.pandas", "days", "inputs", "model", "promotion", "summary"}
     assert len(artifacts(client, run_id, "days")) == 20
     assert client.get_model_version_by_alias("sensors-north", "champion").run_id == run_id
-    assert answered(made, "sensors-north", {"day": 10}) == pytest.approx(10, abs=1)
+    assert answered(made, "sensors", {"day": 10}) == pytest.approx(10, abs=1)
 
 
 def test_own_hooks_resolver_dataset_environment_and_kedro_mlflow_stay_in_force(hosted: tuple[Clone, str]):
@@ -128,10 +128,10 @@ def test_own_hooks_resolver_dataset_environment_and_kedro_mlflow_stay_in_force(h
     assert pickled.name == "season_2024.pickle", "conf/prod and the resolver have named it"
 
 
-def answered(made: Clone, model: str, record: dict[str, Any]) -> float:
-    """What `make serve` answers to one record."""
+def answered(made: Clone, dag: str, record: dict[str, Any]) -> float:
+    """What the champion of a DAG answers to one record; its block names the model."""
     port = free_port()
-    command = ["make", "serve", f"MODEL={model}", f"PORT={port}"]
+    command = ["make", "serve", f"DAG={dag}", f"PORT={port}"]
     with subprocess.Popen(
         command, cwd=made.root, env=made.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as server:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from tracked_kedro.cli.plain_errors import PlainErrors
 from tracked_kedro.kedro_side.library_warnings import hide_library_warnings
 from tracked_kedro.kedro_side.locations import project_path
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group(cls=PlainErrors)
@@ -26,6 +30,16 @@ kedro_commands.add_command(commands, "tracked")
 
 
 _SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Parameter of the run; repeatable.")
+
+
+def _model(command: F) -> F:
+    """The options that name a registered model: itself, or the pipeline whose block does."""
+    command = click.option("--pipeline", default="", help="Whose block names the model, where --model does not.")(
+        command
+    )
+    return click.option("--model", default="", metavar="NAME[/VERSION]", help="Registered model.")(command)
+
+
 _VARIABLES = click.option(
     "--variable",
     "variables",
@@ -90,35 +104,38 @@ def reproduce(run: str, force: bool, branch: str) -> None:
 
 
 @commands.command()
-@click.option("--model", required=True, metavar="NAME[/VERSION]", help="What to serve.")
+@_model
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5001, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--wait", is_flag=True, help="Without a version, answer 503 until there is one.")
-def serve(model: str, host: str, port: int, wait: bool) -> None:
+def serve(model: str, pipeline: str, host: str, port: int, wait: bool) -> None:
     """Serve a registered model's champion, or one version of it, with MLflow's scorer."""
+    from tracked_kedro.cli.named_models import of_pipeline
     from tracked_kedro.cli.serve import serve as run
 
-    run(model, host, port, wait)
+    run(model or of_pipeline(pipeline), host, port, wait)
 
 
 @commands.command()
-@click.option("--model", required=True, help="Registered model.")
+@_model
 @click.option("--to", type=int, help="Version to make champion; the previous champion by default.")
 @click.option("--why", default="", help="Kept with the version and in the history.")
-def rollback(model: str, to: int | None, why: str) -> None:
+def rollback(model: str, pipeline: str, to: int | None, why: str) -> None:
     """Make an earlier version champion again."""
     from tracked_kedro.cli.models import rollback as run
+    from tracked_kedro.cli.named_models import of_pipeline
 
-    run(model, to, why)
+    run(model or of_pipeline(pipeline), to, why)
 
 
 @commands.command()
-@click.option("--model", required=True, help="Registered model.")
-def models(model: str) -> None:
+@_model
+def models(model: str, pipeline: str) -> None:
     """Show a registered model's versions, aliases and history."""
     from tracked_kedro.cli.models import show
+    from tracked_kedro.cli.named_models import of_pipeline
 
-    show(model)
+    show(model or of_pipeline(pipeline))
 
 
 @commands.command("sign-models")

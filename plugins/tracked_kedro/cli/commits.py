@@ -63,7 +63,7 @@ class Commit:
         """Write its files into a folder that does not exist yet.
 
         Raises:
-            CannotReproduceError: git cannot, or the commit is of a time before the library.
+            CannotReproduceError: git cannot.
         """
         archive = target.with_suffix(".tar")
         command = ["archive", "--format=tar", f"--output={archive}", "--end-of-options", self.full_id]
@@ -72,12 +72,6 @@ class Commit:
             raise CannotReproduceError(f"git cannot export {self.full_id}: {done.stderr.strip()}")
         with tarfile.open(archive) as tar:
             tar.extractall(target, filter="data")
-        if not (target / "plugins" / "pyproject.toml").is_file():
-            raise CannotReproduceError(
-                f"commit {self.full_id[:12]} is older than 0.2.0, and this environment has the packages of today; "
-                "check it out in a folder of its own, and run `make reproduce` there with MLFLOW_TRACKING_URI of this "
-                "store"
-            )
 
 
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

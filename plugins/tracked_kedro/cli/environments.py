@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def environments(project: Path, name: str = "", check: bool = False) -> bool:
         click.echo(f"{key}: building its environment (minutes, where much is downloaded) ...")
         begin = time.monotonic()
         try:
-            made = build(one, os.environ.get("MLFLOW_TRACKING_URI", "sqlite:"))
+            made = build(one)
         except TrackedKedroError as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"{key}: made {made} in {time.monotonic() - begin:.0f} s")

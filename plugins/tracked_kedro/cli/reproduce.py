@@ -14,10 +14,11 @@ from mlflow.tracking import MlflowClient
 
 from tracked_kedro.cli.commits import CannotReproduceError, Commit
 from tracked_kedro.cli.differences import differences
+from tracked_kedro.cli.hosted_reproduction import EXPERIMENT, HostedRecipe, is_hosted_run
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.cli.reproduction import Recipe
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.kedro_side.locations import project_path, var_folder
+from tracked_kedro.kedro_side.locations import var_folder
 from tracked_kedro.kedro_side.raw_inputs import RawInputError
 
 
@@ -43,18 +44,19 @@ def compare(run_id: str, force: bool, branch: str = "HEAD") -> int:
     begin = time.monotonic()
     try:
         run = client.get_run(run_id)
-        recipe = Recipe.of(run)
+        hosted = is_hosted_run(run)
+        recipe = HostedRecipe.of(run) if hosted else Recipe.of(run)
         if recipe.dirty and not force:
             raise CannotReproduceError(
                 f"its code was {printable(recipe.commit)} with changes that were not committed; "
                 "FORCE=1 tries without them"
             )
-        commit = Commit.of(project_path().parent, recipe.commit, branch)
-        click.echo(f"Running {printable(run.info.run_name)} again, {len(recipe.files)} raw files, with the code of")
+        commit = Commit.of(recipe.repository, recipe.commit, branch)
+        click.echo(f"Running {printable(run.info.run_name)} again, {len(recipe.files)} input files, with the code of")
         click.echo(f"  {commit.said}")
         with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
             repeated = recipe.run_again(commit, Path(folder), log)
-            again = _parent(repeated, client.get_experiment(run.info.experiment_id).name)
+            again = _parent(repeated, EXPERIMENT if hosted else client.get_experiment(run.info.experiment_id).name)
             found = list(differences(client, run, repeated, again))
     except (CannotReproduceError, RawInputError) as error:
         raise click.ClickException(f"Run {run_id} cannot be reproduced: {error}") from error

@@ -124,6 +124,11 @@ class Recipe:
         dirty = tags.get("git_dirty") == "true"
         return cls(pipeline, tags["git_commit"], dirty, own, inputs.files, inputs.parameter, inputs.file or "")
 
+    @property
+    def repository(self) -> Path:
+        """The checkout whose history holds its commit."""
+        return project_path().parent
+
     def run_again(self, commit: Commit, folder: Path, log: Path) -> MlflowClient:
         """Run the pipeline in a folder, with stores of its own; a client of its MLflow store.
 
@@ -133,11 +138,17 @@ class Recipe:
             log: file for what the run says.
 
         Raises:
-            CannotReproduceError: the commit cannot be exported, or the run failed.
+            CannotReproduceError: the commit cannot be exported, is of a time before the library, or the run failed.
             RawInputError: a raw input is not kept any more.
         """
         code, files = folder / "code", folder / "inputs"
         commit.export(code)
+        if not (code / "plugins" / "pyproject.toml").is_file():
+            raise CannotReproduceError(
+                f"commit {commit.full_id[:12]} is older than 0.2.0, and this environment has the packages of today; "
+                "check it out in a folder of its own, and run `make reproduce` there with MLFLOW_TRACKING_URI of this "
+                "store"
+            )
         files.mkdir()
         kept = RawInputs(raw_inputs())
         for name, digest in self.files.items():
@@ -147,9 +158,8 @@ class Recipe:
         parameters |= {name: value for name, value in self._unscheduled().items() if name in parameters}
         project = code / "kedro_project"
         asked = {"project": str(project), "pipeline": self.pipeline, "parameters": _nested(parameters)}
-        (folder / "var" / "mlflow").mkdir(parents=True)
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = _environment(folder)
+        environment = isolated(folder)
         with log.open("w") as output:
             done = subprocess.run(
                 [sys.executable, "-c", _RUN],
@@ -170,10 +180,11 @@ class Recipe:
         return unscheduled(block) if block else {}
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """The environment of the repetition: nothing that this process knows of stores, keys or people."""
+def isolated(folder: Path) -> dict[str, str]:
+    """The environment of a repetition in `folder`: nothing that this process knows of stores, keys or people."""
     code, home = folder / "code", folder / "home"
     home.mkdir()
+    (folder / "var" / "mlflow").mkdir(parents=True)
     project = code / "kedro_project"
     return {
         **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping
@@ -44,6 +45,9 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+# MLflow's limit is 8,000.
+_TAG_LENGTH = 5000
+
 
 @task
 def open_run(*, pipeline: str, parameters: dict[str, str], hosted: dict[str, Any], **context: Any) -> str | None:
@@ -52,7 +56,12 @@ def open_run(*, pipeline: str, parameters: dict[str, str], hosted: dict[str, Any
     project = HostedProject(pipeline, **hosted)
     guarded(lambda: _refuse_without_environment(project))
     context["ti"].xcom_push(key=names.RUN_KEY, value=run_key_of(context))
-    return opened_parent(_deployment(pipeline, context), pipeline, context, lambda: _tags(project))
+
+    def tags() -> dict[str, str]:
+        given = json.dumps(_given(pipeline, parameters, context), sort_keys=True, default=str)
+        return {**_tags(project), **({names.RUNTIME_PARAMS_TAG: given} if len(given) <= _TAG_LENGTH else {})}
+
+    return opened_parent(_deployment(pipeline, context), pipeline, context, tags)
 
 
 class RunNodes(tasks.RunNodes):
@@ -73,8 +82,7 @@ class RunNodes(tasks.RunNodes):
         from tracked_kedro.hosting.child import Child
 
         run_id = guarded(lambda: parent_of(context))
-        values = session_of(self.pipeline, self.parameters, context).runtime_params
-        given = {key: value for key, value in values.items() if key != names.RUN_KEY}
+        given = _given(self.pipeline, self.parameters, context)
         guarded(lambda: _refuse_expressions(given))
         self._child = Child(HostedProject(self.pipeline, **self.hosted), guarded(_tracking_address))
         return guarded(
@@ -150,6 +158,12 @@ def promote(
     steps = Steps(carry_out, compare, lambda: names.DECIDE_TASK)
     end_task(guarded(lambda: carried_out(steps, promotion.mode == "approve")), context)
     return orders[-1]
+
+
+def _given(pipeline: str, parameters: dict[str, str], context: Any) -> dict[str, Any]:
+    """Kedro parameters of the project that this DAG run sets."""
+    values = session_of(pipeline, parameters, context).runtime_params
+    return {key: value for key, value in values.items() if key != names.RUN_KEY}
 
 
 def _deployment(pipeline: str, context: Any) -> Session:

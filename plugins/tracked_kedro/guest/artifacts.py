@@ -24,10 +24,10 @@ def log_artifact(name: str, dataset: Any, data: Any) -> None:
         PermanentError: it is in memory, and nothing that a file can be made of.
     """
     folder = name.replace("@", ".").replace(":", ".")
-    if (stored := _stored(dataset)) is None:
+    if (found := stored(dataset)) is None:
         _log_value(folder, data)
         return
-    filesystem, path = stored
+    filesystem, path = found
     with tempfile.TemporaryDirectory() as local:
         target = Path(local) / Path(path).name
         filesystem.get(path, str(target), recursive=filesystem.isdir(path))
@@ -37,12 +37,12 @@ def log_artifact(name: str, dataset: Any, data: Any) -> None:
             mlflow.log_artifact(str(target), artifact_path=folder)
 
 
-def _stored(dataset: Any) -> tuple[Any, str] | None:
+def stored(dataset: Any) -> tuple[Any, str] | None:
     """File system and path of what a dataset has stored last; None where it keeps no file."""
     import fsspec
 
     if hasattr(dataset, "_dataset") and not hasattr(dataset, "_path"):
-        return _stored(dataset._dataset)  # one that is wrapped, as in a CachedDataset
+        return stored(dataset._dataset)  # one that is wrapped, as in a CachedDataset
     own = getattr(dataset, "_fs", None) or getattr(dataset, "_filesystem", None)
     get_path = getattr(dataset, "_get_load_path", None)
     path = str(get_path()) if get_path is not None and hasattr(dataset, "_version") else None

@@ -102,10 +102,15 @@ def opened(
 
 def missing(error: ImportError) -> PermanentError:
     """The same error with what to do."""
-    library = (error.name or "").partition(".")[0]
+    # Kedro's own search for pipelines says which module could not be imported, and its cause which library that wants.
+    link: BaseException | None = error
+    while link is not None and not getattr(link, "name", None):
+        link = link.__cause__
+    library = str(getattr(link, "name", None) or "").partition(".")[0]
     if not library:
         return PermanentError(f"{type(error).__name__}: {error}")
     return PermanentError(
-        f"{error}: the library {library} is missing where this project runs; name it in the project's requirements, "
-        "set `environment: own` in its block of airflow.yml, and build that with `make environments`"
+        f"{str(link).rstrip('.')}: the library {library} is missing where this project runs; name it in "
+        "the project's requirements, set `environment: own` in its block of airflow.yml, and build "
+        "that with `make environments`"
     )

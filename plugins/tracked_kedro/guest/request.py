@@ -9,6 +9,8 @@ from typing import Any
 
 #: Folder, in that of the run's data, with what `track.model` stores: the model and what is known of it.
 MODEL_FOLDER = "_model"
+#: Folder of a run's artifacts that says which files of the project it has read: a JSON file for each dataset.
+INPUTS = "inputs"
 
 
 @dataclass(frozen=True)

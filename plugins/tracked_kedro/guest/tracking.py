@@ -6,10 +6,12 @@ experiment or leave a nested run open: before the next node all is as it was.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -20,15 +22,20 @@ from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
 
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.guest.artifacts import log_artifact
+from tracked_kedro.guest.catalog import is_parameter
+from tracked_kedro.guest.handover import base
+from tracked_kedro.guest.inputs import input_files
 from tracked_kedro.guest.metrics import numbers
 from tracked_kedro.guest.model import store_model
-from tracked_kedro.guest.request import Request
+from tracked_kedro.guest.request import INPUTS, Request
 from tracked_kedro.kedro_side.redaction import without_secrets
 from tracked_kedro.names import ERROR_TAGS
 
 log = logging.getLogger(__name__)
 
 _TAG_LENGTH = 4000
+# Tags of the run: the metrics that a dataset has logged.
+_NAMES_TAG = "metrics_of."
 _NOT_IN_A_NAME = re.compile(r"[^\w\-.: /]")
 
 
@@ -46,6 +53,7 @@ class Tracking:
         self._address = mlflow.get_tracking_uri()
         self._whose = ", ".join(sorted(request.nodes))[:_TAG_LENGTH]
         self._inputs: dict[str, Any] = {}
+        self._read: set[str] = set()
         try:
             run = MlflowClient().get_run(self._run_id)
         except MlflowException as error:
@@ -66,6 +74,7 @@ class Tracking:
         self._catalog, self._inputs = catalog, dict(inputs)
         if self._log_parameters:
             self._log({name: value for name, value in inputs.items() if name.startswith("param")})
+        self._log_inputs(catalog, inputs)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -77,7 +86,7 @@ class Tracking:
             return
         self._resume()
         if dataset_name in (track.get("metrics") or ()):
-            mlflow.log_metrics(numbers(dataset_name, data))
+            self._log_metrics(dataset_name, numbers(dataset_name, data))
         if dataset_name in (track.get("artifacts") or ()):
             log_artifact(dataset_name, self._catalog.get(dataset_name), data)
         if dataset_name == (track.get("model") or {}).get("dataset"):
@@ -119,6 +128,31 @@ class Tracking:
             mlflow.start_run(run_id=self._run_id)
         # What `_leave_open` has left there would have the next nested run become this one.
         os.environ.pop("MLFLOW_RUN_ID", None)
+
+    def _log_metrics(self, dataset: str, found: Mapping[str, float]) -> None:
+        """Log numbers, unless another dataset of `track.metrics` has one of their names, maybe of another task."""
+        others = [name for name in self._request.track["metrics"] if name != dataset]
+        tags = MlflowClient().get_run(self._run_id).data.tags if others else {}
+        for other in others:
+            if shared := sorted(found.keys() & set(json.loads(tags.get(f"{_NAMES_TAG}{other}", "[]")))):
+                raise PermanentError(
+                    f"track.metrics: {dataset} and {other} both hold {', '.join(shared[:5])}, so that one would "
+                    "overwrite the other; name one of the two under track.artifacts instead, or let its node give "
+                    "other names"
+                )
+        if others and len(names := json.dumps(sorted(found))) <= _TAG_LENGTH:
+            mlflow.set_tag(f"{_NAMES_TAG}{dataset}", names)
+        mlflow.log_metrics(dict(found))
+
+    def _log_inputs(self, catalog: Any, inputs: Mapping[str, Any]) -> None:
+        """What the node reads of the project's own files, by content."""
+        from kedro.framework.project import pipelines
+
+        made = {base(name) for name in pipelines[self._request.pipeline].all_outputs()}
+        for name in sorted(name for name in inputs if name not in self._read and base(name) not in made):
+            self._read.add(name)
+            if not is_parameter(name) and (files := input_files(Path(self._request.project), catalog.get(name))):
+                mlflow.log_dict(files, f"{INPUTS}/{_NOT_IN_A_NAME.sub('_', name).replace(':', '.')}.json")
 
     def _log(self, inputs: Mapping[str, Any]) -> None:
         new: dict[str, str] = {}

@@ -23,11 +23,12 @@ from packaging.specifiers import SpecifierSet
 
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.hosting.child_environment import MACHINE
-from tracked_kedro.hosting.facts import LOCKS, NOTE, lock_digest, lock_file
+from tracked_kedro.hosting.facts import LOCKS, NOTE, built_of, lock_digest, lock_file
 from tracked_kedro.hosting.project import HostedProject
-from tracked_kedro.kedro_side.locations import data_root
 from tracked_kedro.kedro_side.redaction import without_secrets
 
+#: Goes up when something is added to each environment that was not before.
+RECIPE = 2
 _PYTHONS = ("3.13", "3.12", "3.11")
 # What MLflow's client needs beside mlflow-skinny where its store is a database that it opens itself.
 _FOR_DATABASES = ("sqlalchemy", "alembic")
@@ -37,12 +38,11 @@ _VERSIONS = (
 )
 
 
-def build(project: HostedProject, tracking_uri: str, python: str | None = None) -> Path:
+def build(project: HostedProject, python: str | None = None) -> Path:
     """Build a project's environment anew; the one that is there is replaced when the new one is whole.
 
     Args:
         project: whose block says `environment: own`.
-        tracking_uri: MLflow's address: a database wants a driver.
         python: interpreter; without it the newest that is installed and that the project allows.
 
     Raises:
@@ -61,10 +61,10 @@ def build(project: HostedProject, tracking_uri: str, python: str | None = None) 
         own = target / "bin" / "python"
         pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _run([*pip, *wanted], project)
-        if missing := _ours(own, tracking_uri):
+        if missing := _ours(own):
             _run([*pip, *missing], project)
         found = subprocess.run([str(own), "-c", _VERSIONS], capture_output=True, text=True, check=True)
-        note = {**json.loads(found.stdout), "lock_digest": lock_digest(project.folder)}
+        note = {**json.loads(found.stdout), "lock_digest": lock_digest(project.folder), "recipe": RECIPE}
         (target / NOTE).write_text(json.dumps(note))
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
@@ -103,12 +103,14 @@ def state(project: HostedProject) -> str | None:
     if project.environment != "own":
         return None
     remedy = f"make environments NAME={project.name}"
-    note = project.environment_folder / NOTE
-    if not note.is_file():
+    built = built_of(project)
+    if not built:
         return f"{project.name} has no environment of its own yet: {remedy}"
-    if json.loads(note.read_text()).get("lock_digest") != lock_digest(project.folder):
+    if built.get("lock_digest") != lock_digest(project.folder):
         file = lock_file(project.folder)
         return f"{project.name}: its environment is older than {file.name if file else 'its lock'}: {remedy}"
+    if built.get("recipe") != RECIPE:
+        return f"{project.name}: its environment was built by an earlier release of these rails: {remedy}"
     return None
 
 
@@ -127,18 +129,19 @@ def _exported(folder: Path) -> Path:
     return target
 
 
-def _ours(python: Path, tracking_uri: str) -> list[str]:
-    """What this library needs there and is not there yet; nothing that the project has brought is changed."""
+def _ours(python: Path) -> list[str]:
+    """What this library needs there and is not there yet, on whichever stack it runs.
+
+    Nothing that the project has brought is changed: of s3fs, each release goes with one of fsspec.
+    """
     listed = subprocess.run(
         [str(python), "-m", "pip", "list", "--format", "json"], capture_output=True, text=True, check=True
     )
-    there = {_normal(one["name"]) for one in json.loads(listed.stdout)}
+    there = {_normal(one["name"]): one["version"] for one in json.loads(listed.stdout)}
     # As here: a database's tables are those of one version.
     wanted = {"kedro": "kedro>=1.0", "mlflow-skinny": f"mlflow-skinny=={version('mlflow-skinny')}"}
-    if not tracking_uri.startswith("http"):
-        wanted |= {name: f"{name}=={version(name)}" for name in _FOR_DATABASES}
-    if data_root().startswith("s3:"):
-        wanted["s3fs"] = "s3fs>=2025.3"
+    wanted |= {name: f"{name}=={version(name)}" for name in _FOR_DATABASES}
+    wanted["s3fs"] = f"s3fs=={there['fsspec']}" if "fsspec" in there else "s3fs>=2025.3"
     if "scikit-learn" in there:
         wanted["skops"] = f"skops=={version('skops')}"
     return [requirement for name, requirement in wanted.items() if name not in there]

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -40,10 +40,17 @@ class Child:
         project: the hosted one.
         tracking_uri: MLflow's address.
         is_heard: whether what it logs is logged here; without it only its errors are told, by what is raised.
+        source: environment that its own is taken from; this process's without it.
     """
 
-    def __init__(self, project: HostedProject, tracking_uri: str, is_heard: bool = True) -> None:
-        self._project, self._tracking_uri, self._is_heard = project, tracking_uri, is_heard
+    def __init__(
+        self,
+        project: HostedProject,
+        tracking_uri: str,
+        is_heard: bool = True,
+        source: Mapping[str, str] | None = None,
+    ) -> None:
+        self._project, self._tracking_uri, self._is_heard, self._source = project, tracking_uri, is_heard, source
         self._process: subprocess.Popen[bytes] | None = None
         self._readers: list[threading.Thread] = []
 
@@ -108,6 +115,7 @@ class Child:
             track=dict(self._project.track),
             **asked,
         )
+        source = os.environ if self._source is None else self._source
         reading, writing = os.pipe()
         try:
             self._process = process = subprocess.Popen(
@@ -117,7 +125,7 @@ class Child:
                 stderr=subprocess.PIPE,
                 pass_fds=(writing, *more),
                 cwd=request.project if Path(request.project).is_dir() else None,
-                env=child_environment(self._tracking_uri, self._project.variables),
+                env=child_environment(self._tracking_uri, self._project.variables, source),
                 start_new_session=True,
             )
         finally:

@@ -9,7 +9,9 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
+from tracked_kedro.guest.project import checked
 from tracked_kedro.hosting.project import HostedProject
 
 #: In an environment of a project's own: what it was built of.
@@ -31,11 +33,11 @@ def lock_digest(folder: Path) -> str | None:
 
 
 def code_tags(folder: Path) -> dict[str, str]:
-    """Tags of the project's state: its commit and whether there were changes, its lock's digest.
+    """Tags of the project's state: version of its code, its commit and whether there were changes, its lock's digest.
 
-    `project_dirty` is "true" where the working tree differs from the commit. A project without git has no such tags.
+    `project_dirty` is "true" where the working tree differs from the commit. A project without git has neither.
     """
-    tags = {}
+    tags = {"code_version": code_version(folder)}
     if digest := lock_digest(folder):
         tags["lock_digest"] = digest
     commit = _git(folder, "rev-parse", "HEAD")
@@ -43,6 +45,27 @@ def code_tags(folder: Path) -> dict[str, str]:
         tags["project_commit"] = commit
         tags["project_dirty"] = str(bool(_git(folder, "status", "--porcelain", "--", "."))).lower()
     return tags
+
+
+def code_version(folder: Path) -> str:
+    """Twelve hexadecimal digits over a project's code and configuration, with git or without; not `conf/local`.
+
+    Raises:
+        PermanentError: there is no Kedro project.
+    """
+    digest = hashlib.sha256()
+    kinds = {folder / checked(folder).get("source_dir", "src"): "*.py", folder / "conf": "*.y*ml"}
+    for root, pattern in kinds.items():
+        for path in sorted(root.rglob(pattern)):
+            if path.relative_to(folder).parts[:2] != ("conf", "local"):
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def repository(folder: Path) -> tuple[Path, str] | None:
+    """The git checkout that a project lies in, and the project's place in it; None where it lies in none."""
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    return (Path(top), _git(folder, "rev-parse", "--show-prefix") or "") if top else None
 
 
 def environment_tags(project: HostedProject) -> dict[str, str]:
@@ -54,9 +77,13 @@ def environment_tags(project: HostedProject) -> dict[str, str]:
 
 def installed(project: HostedProject) -> dict[str, str]:
     """What `make environments` has noted of an environment: versions of Python and Kedro; empty where it has not."""
+    return {key: value for key, value in built_of(project).items() if key in ("python", "kedro")}
+
+
+def built_of(project: HostedProject) -> dict[str, Any]:
+    """All that it has noted, `lock_digest` too; empty where it was not built."""
     note = project.environment_folder / NOTE
-    found = json.loads(note.read_text()) if note.is_file() else {}
-    return {key: found[key] for key in ("python", "kedro") if key in found}
+    return dict(json.loads(note.read_text())) if note.is_file() else {}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from tracked_kedro.rendering.block_reading import read_blocks
 from tracked_kedro.rendering.blocks import FILE
 from tracked_kedro.rendering.completion import completed
 from tracked_kedro.rendering.hosted_blocks import HostedBlock, defaults
+from tracked_kedro.rendering.images import with_image
 from tracked_kedro.rendering.lasting import lasting, timeout_problems
 
 TEMPLATE = Path(__file__).parent / "templates" / "dag.py.j2"
@@ -32,9 +33,10 @@ _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", 
 
 @dataclass(frozen=True)
 class HostedDag:
-    """The text of a DAG file, and what a person should know about it."""
+    """The text of a DAG file, the block that it was made of, and what a person should know about it."""
 
     text: str
+    block: HostedBlock
     notes: tuple[str, ...]
 
 
@@ -130,10 +132,15 @@ def _dag(
         if problems
         else _template().render(
             **{
-                **{key: value for key, value in joined.items() if key not in (PROMOTION, REGISTERED_MODEL, "pipeline")},
+                **{
+                    key: value
+                    for key, value in joined.items()
+                    if key not in (PROMOTION, REGISTERED_MODEL, "pipeline", "tasks")
+                },
                 **lasts.settings(),
             },
             **_promotion(block),
+            tasks=_with_image(block, joined["tasks"], joined["tagged"], tasks),
             pipeline_name=name,
             pipeline=SimpleNamespace(nodes=nodes),
             node_objs=groups,
@@ -142,7 +149,17 @@ def _dag(
             hosted=hosted,
         )
     )
-    return HostedDag(text, tuple(_notes(block, described, by))), problems
+    return HostedDag(text, block, tuple(_notes(block, described, by))), problems
+
+
+def _with_image(
+    block: HostedBlock, settings: dict[str, Any], tagged: Mapping[str, Any], tasks: Mapping[str, Collection[str]]
+) -> dict[str, Any]:
+    """Settings of tasks; where the block names an image, all that need the project run in that."""
+    if block.image is None:
+        return settings
+    model: dict[str, Collection[str]] = {task: () for task in (preflight.PROMOTION_TASKS if block.track.model else ())}
+    return with_image(block.image, settings, {"open_run": (), **tasks, **model}, tagged)
 
 
 def _promotion(block: HostedBlock) -> dict[str, Any]:

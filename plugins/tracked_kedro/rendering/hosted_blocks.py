@@ -71,6 +71,7 @@ class HostedBlock(Block):
         env: Kedro's environment; without it the deployment's, where the project has it.
         data: "run", a folder for each DAG run, or "shared", the catalog's own paths.
         variables: environment variables that its process gets besides.
+        image: of the pods of its tasks, where KubernetesExecutor runs them.
     """
 
     project: str
@@ -79,6 +80,7 @@ class HostedBlock(Block):
     env: str | None = None
     data: Literal["run", "shared"] = "run"
     variables: Annotated[_Words, Field(strict=False)] = ()
+    image: Annotated[str, Field(pattern=r"^[\w.\-/:@]+$")] | None = None
     track: Track = Track()
     group_by: Literal["node", "namespace", "memory"] | None = None  # type: ignore[assignment]
     promotion: HostedPromotion | None = None

@@ -12,7 +12,7 @@ from tests.fixtures.hosted import Stranger, write_stranger
 from tests.fixtures.rents import write_project
 from tracked_kedro.cli.environments import environments
 from tracked_kedro.errors import PermanentError
-from tracked_kedro.hosting.building import build, requirements, state
+from tracked_kedro.hosting.building import RECIPE, build, requirements, state
 from tracked_kedro.hosting.facts import NOTE, lock_digest
 from tracked_kedro.hosting.project import HostedProject
 
@@ -51,7 +51,7 @@ def test_a_build_that_fails_keeps_the_environment_from_before(project: HostedPro
     (target / NOTE).write_text(json.dumps({"lock_digest": "of before"}))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(PermanentError, match=r"own: its environment cannot be built: .*no-such-file"):
-        build(project, "sqlite:")
+        build(project)
     assert json.loads((target / NOTE).read_text()) == {"lock_digest": "of before"}
     assert [path.name for path in target.parent.iterdir()] == ["own"]
 
@@ -61,6 +61,8 @@ def test_an_environment_is_missing_older_than_its_lock_or_up_to_date(project: Ho
     project.environment_folder.mkdir(parents=True)
     note = project.environment_folder / NOTE
     note.write_text(json.dumps({"lock_digest": lock_digest(project.folder)}))
+    assert "built by an earlier release of these rails: make environments NAME=own" in str(state(project))
+    note.write_text(json.dumps({"lock_digest": lock_digest(project.folder), "recipe": RECIPE}))
     assert state(project) is None
     (project.folder / "requirements.txt").write_text("kedro==1.0.0\n")
     assert "its environment is older than requirements.txt: make environments NAME=own" in str(state(project))
@@ -110,7 +112,7 @@ def test_two_majors_of_pandas_and_two_releases_of_kedro_run_side_by_side(tmp_pat
         )
         (folder / "requirements.txt").write_text(text)
         strangers[name] = Stranger.hosted(folder, tmp_path / "data" / name, environment="own")
-        build(strangers[name].project, "sqlite:")
+        build(strangers[name].project)
         assert strangers[name].description().kedro == ("1.0.0" if name == "old" else "1.7.0")
     for name in ("old", "new"):
         strangers[name].task("make")

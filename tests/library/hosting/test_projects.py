@@ -120,10 +120,22 @@ def test_what_cannot_be_brought_is_refused_and_leaves_nothing(deployment: Path, 
     assert digests(deployment.parent) == before
 
 
+@pytest.mark.parametrize("where", ["in the registry", "in a module that Kedro looks for"])
 def test_a_library_that_is_missing_here_asks_for_an_environment(
-    tmp_path: Path, deployment: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, deployment: Path, capsys: pytest.CaptureFixture[str], where: str
 ):
-    folder = write_stranger(tmp_path / "heavy", f"import not_installed_here\n{REGISTRY}".replace("\n    ", "\n"))
+    if where == "in the registry":
+        registry = f"import not_installed_here\n{REGISTRY}".replace("\n    ", "\n")
+        folder = write_stranger(tmp_path / "heavy", registry)
+    else:
+        # As the starters have it; the error names the module, and only its cause the library.
+        finds = "from kedro.framework.project import find_pipelines\n\n\n"
+        finds += "def register_pipelines():\n    return find_pipelines(raise_errors=True)\n"
+        folder = write_stranger(tmp_path / "heavy", finds)
+        package = folder / "src" / "guestbook" / "pipelines" / "reporting"
+        package.mkdir(parents=True)
+        (package.parent / "__init__.py").write_text("")
+        (package / "__init__.py").write_text("import not_installed_here.plots\n")
     file = add_project(deployment, str(folder), "heavy")
     assert yaml.safe_load(file.read_text()) == {"heavy": {"project": "../heavy", "environment": "own"}}
     said = capsys.readouterr().out

@@ -12,7 +12,9 @@ from tests.fixtures.dags import dag_of
 from tests.fixtures.hosted import write_stranger
 from tracked_kedro.errors import PermanentError
 from tracked_kedro.guest.project import checked
+from tracked_kedro.rendering import pods
 from tracked_kedro.rendering.hosted import hosted_dags
+from tracked_kedro.rendering.images import with_image
 
 DEFAULT = {
     "owner": "me",
@@ -149,6 +151,57 @@ def test_odd_names_circles_and_sixty_nodes_in_memory_become_legal_tasks(tmp_path
         dag = dag_of(file)
         assert len(dag.tasks) == 3
         assert all(len(task.task_id) <= 80 for task in dag.tasks)
+
+
+PLAIN = """
+    from kedro.pipeline import Pipeline, node
+
+
+    def f(*x):
+        return 1
+
+
+    def register_pipelines():
+        nodes = [node(f, None, "made", name="make", tags=["heavy"]), node(f, "made", "m", name="fit")]
+        return {"__default__": Pipeline(nodes)}
+"""
+
+
+def test_an_image_is_that_of_every_pod_that_needs_the_project(tmp_path: Path):
+    catalog = (
+        "made: {type: json.JSONDataset, filepath: data/made.json}\nm: {type: json.JSONDataset, filepath: data/m.json}"
+    )
+    project = write_stranger(tmp_path / "imaged", PLAIN, catalog=catalog)
+    memory = {"spec": {"containers": [{"name": "base", "resources": {"limits": {"memory": "2Gi"}}}]}}
+    block = {
+        "project": str(project),
+        "image": "registry.example/imaged:1",
+        "track": {"model": {"dataset": "m", "name": "m"}},
+        "tagged": {"heavy": {"pod_override": memory}},
+        "tasks": {"fit": {"pod_override": {"spec": {"containers": [{"name": "base", "image": "other:2"}]}}}},
+    }
+    dags, problems = rendered(imaged=block)
+    assert problems == []
+    tasks = {"open_run": [], "make": ["heavy"], "fit": []}
+    made = with_image(block["image"], block["tasks"], tasks, block["tagged"])
+    assert [problem for one in made.values() for problem in pods.problems(one["pod_override"])] == []
+    containers = {task: one["pod_override"]["spec"]["containers"] for task, one in made.items()}
+    assert containers["open_run"] == [{"name": "base", "image": "registry.example/imaged:1"}]
+    assert containers["make"] == [{**memory["spec"]["containers"][0], "image": "registry.example/imaged:1"}]
+    assert containers["fit"] == [{"name": "base", "image": "other:2"}]
+    text = dags["imaged"].text
+    assert text.count("registry.example/imaged:1") == 3, "open_run, make and register"
+    assert text.count("tasks.pod_override(") == 4
+    _, problems = rendered(imaged={**block, "image": "registry.example/imaged:1 --privileged"})
+    assert len(problems) == 1 and problems[0].startswith("airflow.yml: imaged.image = ")
+
+
+def test_two_catalog_files_of_a_project_with_one_key_are_one_line(tmp_path: Path):
+    project = write_stranger(tmp_path / "twice", PLAIN, catalog="made: {type: json.JSONDataset, filepath: a}")
+    (project / "conf" / "base" / "catalog_more.yml").write_text("made: {type: json.JSONDataset, filepath: b}")
+    _, (problem,) = rendered(twice={"project": str(project)})
+    assert problem.startswith("airflow.yml: twice: Duplicate keys found in ") and "made" in problem
+    assert "\n" not in problem
 
 
 @pytest.mark.parametrize(

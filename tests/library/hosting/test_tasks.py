@@ -217,3 +217,24 @@ def _wait_until(holds) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("did not happen within a minute")
+
+
+def test_two_datasets_of_one_metric_s_name_do_not_overwrite_each_other(tmp_path: Path, var: Path):
+    registry = """
+        from kedro.pipeline import Pipeline, node
+
+        def score(options):
+            return {"r2": options["alpha"], "mae": 1.0}
+
+        def register_pipelines():
+            nodes = [node(score, "params:options", name, name=name) for name in ("train_scores", "test_scores")]
+            return {"__default__": Pipeline(nodes)}
+    """
+    folder = write_stranger(tmp_path / "scored", registry, parameters="options: {alpha: 0.5}\n")
+    track = {"metrics": ["train_scores", "test_scores"]}
+    scored = Stranger.hosted(folder, tmp_path / "data", track=track)
+    scored.task("test_scores")
+    with pytest.raises(PermanentError, match=r"train_scores and test_scores both hold mae, r2.*track\.artifacts"):
+        scored.task("train_scores")
+    assert scored.parent.data.metrics == {"r2": 0.5, "mae": 1.0}
+    scored.task("test_scores")
