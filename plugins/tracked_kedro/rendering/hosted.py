@@ -158,7 +158,7 @@ def _with_image(
     """Settings of tasks; where the block names an image, all that need the project run in that."""
     if block.image is None:
         return settings
-    model: dict[str, Collection[str]] = {task: () for task in (preflight.PROMOTION_TASKS if block.track.model else ())}
+    model: dict[str, Collection[str]] = dict.fromkeys(preflight.PROMOTION_TASKS if block.track.model else (), ())
     return with_image(block.image, settings, {"open_run": (), **tasks, **model}, tagged)
 
 
