@@ -96,7 +96,7 @@ BAD = {
         ["line 1", "lacks MAR"],
     ),
     "month twice": (f"{HEADER.replace('D-J-F', 'JAN')}\n{line(1961)}\n", HeaderError, ["JAN more than once"]),
-    "web page": ("<html>\n<p>Not found</p>\n", HeaderError, ["no header", "6 characters: letters and signs"]),
+    "web page": ("<html>\n<p>Not found</p>\n", UnreadableFileError, ["a page or XML", "fetch the file again"]),
     "header of names alone": (f"a,b\n{line(1961)}\n", HeaderError, ["line 1", "Expected YEAR,JAN", "or date,value"]),
     "one cell more": (f"{HEADER}\n1,{line(1961)}\n", UnreadableFileError, ["line 2", "19 cells below a header of 18"]),
     "open quote": (f'{HEADER}\n"{line(1961)}\n', UnreadableFileError, ["line 2", "not closed"]),
