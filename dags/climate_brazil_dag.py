@@ -149,11 +149,13 @@ with DAG(
             description="Draws kept of each posterior.",
         ),
         "series_per_task": Param(
-            3,
-            type="integer",
+            None,
+            type=["null", "integer"],
             minimum=1,
             title="Series per task",
-            description="How many series one mapped task trains.",
+            description=(
+                "How many series one mapped task trains; empty means what suits their number and the workers."
+            ),
         ),
         "audit_series": Param(
             0,
@@ -214,7 +216,7 @@ with DAG(
     )(max_age_months=6, **KEDRO)
     model_graph = tasks.RunNodes(
         task_id="model_graph",
-        doc_md="Draw the model's graph, once per configuration.",
+        doc_md=("Draw the model's graph, once for all runs of one configuration and one state of the engine's code."),
         nodes=["model_graph"],
         **KEDRO,
     )

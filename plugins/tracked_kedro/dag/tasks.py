@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import Any, cast
 
-from airflow.sdk import BaseOperator, conf, get_current_context, task
+from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from tracked_kedro import names
@@ -18,6 +17,7 @@ from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
 from tracked_kedro.dag.promoting import carried_out, end_task, of_session
 from tracked_kedro.dag.retries import RETRY_POLICY
 from tracked_kedro.dag.run_kinds import is_the_schedules_own
+from tracked_kedro.dag.shards import keys_per_task
 from tracked_kedro.dag.task_session import (
     guarded,
     in_parent,
@@ -136,14 +136,11 @@ def approve(*, hours: float, doc_md: str) -> BaseOperator:
 
 @task
 def list_shards(*, pipeline: str, parameters: dict[str, str], keys: str, size: str, **context: Any) -> list[list[str]]:
-    """Split the keys that the dataset `keys` lists into shards of as many as the DAG parameter `size` says."""
+    """Split the keys that the dataset `keys` lists into shards, of as many as the DAG parameter `size` says or suit."""
     session = session_of(pipeline, parameters, context)
     found = in_parent(context, session, lambda: session.load_dataset(keys))
-    wanted = int(context["params"][size])
-    limit = conf.getint("core", "max_map_length")
-    per_task = max(wanted, math.ceil(len(found) / limit))
-    if per_task > wanted:
-        log.warning("%s raised from %d to %d: Airflow maps at most %d tasks", size, wanted, per_task, limit)
+    wanted = context["params"][size]
+    per_task = keys_per_task(len(found), None if wanted is None else int(wanted), size)
     return [found[start : start + per_task] for start in range(0, len(found), per_task)]
 
 

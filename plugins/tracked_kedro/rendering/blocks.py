@@ -79,7 +79,7 @@ class Mapped(_Model):
 
     Attributes:
         keys: the dataset that lists the keys.
-        size: the DAG parameter with the number of keys per task.
+        size: the DAG parameter with the number of keys per task; where its value is null, what suits is chosen.
     """
 
     keys: str

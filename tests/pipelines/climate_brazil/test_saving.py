@@ -158,7 +158,6 @@ def test_there_is_no_pickle_and_few_files(folder: Path) -> None:
     files = {path.as_posix() for path in paths if "__pycache__" not in path.parts}
     assert files == {
         "MLmodel",
-        "conda.yaml",
         "python_env.yaml",
         "requirements.txt",
         "series_model.py",
@@ -166,6 +165,14 @@ def test_there_is_no_pickle_and_few_files(folder: Path) -> None:
         "artifacts/code.zip",
     }
     assert yaml.safe_load((folder / "MLmodel").read_text())["flavors"]["python_function"].get("python_model") is None
+
+
+def test_the_environment_is_declared_once_for_virtualenv_and_uv(folder: Path) -> None:
+    flavor = yaml.safe_load((folder / "MLmodel").read_text())["flavors"]["python_function"]
+    assert flavor["env"] == {"virtualenv": "python_env.yaml"}
+    assert "requirements.txt" in (folder / "python_env.yaml").read_text()
+    # What MLflow itself reads where it makes an environment for the model.
+    assert mlflow.pyfunc.get_model_dependencies(str(folder)) == str(folder / "requirements.txt")
 
 
 def test_no_two_models_claim_to_be_the_same(folder: Path) -> None:

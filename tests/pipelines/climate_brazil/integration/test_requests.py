@@ -80,20 +80,20 @@ def fleet(plain_server: PlainServer, tmp_path_factory: pytest.TempPathFactory) -
         yield Fleet(plain_server, folder)
 
 
-def test_a_series_without_a_model_costs_at_most_eight_requests(fleet: Fleet):
+def test_a_series_without_a_model_costs_seven_requests(fleet: Fleet):
     requests = fleet.growth(WITHOUT_MODEL)
     (graph,) = [path for path in requests if "model_graph" in path]
     files = ["figures/forecast.svg", "series.parquet", "posterior.nc"]
     assert requests == {**LIFE, graph: 1, **{f"PUT {file}": 1 for file in files}}
-    assert requests.total() == 7 <= 8
+    assert requests.total() == 7
 
 
-def test_a_series_with_a_model_costs_at_most_thirteen_requests(fleet: Fleet):
+def test_a_series_with_a_model_costs_twelve_requests(fleet: Fleet):
     requests = fleet.growth([*WITHOUT_MODEL, "model"])
     model = {path for path in requests if path.startswith("PUT model/")}
-    assert len(model) == 6
+    assert len(model) == 5
     assert {path: requests[path] for path in LIFE} == LIFE
-    assert requests.total() == 13 <= 13
+    assert requests.total() == 12
 
 
 def test_a_task_costs_few_requests_beside_those_of_its_series(fleet: Fleet):

@@ -113,7 +113,7 @@ class ClimateBrazil(Parameters):
     seed: Annotated[int, Field(strict=True, ge=0)] = 20191001
     min_years_own_slope: Annotated[int, Field(strict=True, ge=0, le=1000)] = 100
     audit_series: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
-    series_per_task: Annotated[int, Field(strict=True, ge=1)] = 3
+    series_per_task: Annotated[int, Field(strict=True, ge=1)] | None = None
     contract: Contract = Contract()
     model: ModelConfig = ModelConfig()
     inference: InferenceConfig = InferenceConfig()

@@ -7,14 +7,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 
-from retraining import __version__
 from retraining.pipelines import climate_brazil
-from retraining.pipelines.climate_brazil.figures.model_graph import model_graph_picture
+from retraining.pipelines.climate_brazil import structural
+from retraining.pipelines.climate_brazil.figures.model_graph import can_draw, model_graph_picture
 from retraining.pipelines.climate_brazil.figures.timeseries import timeseries_figure
 from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.series.isolation import each
@@ -167,19 +168,26 @@ def timeseries_plot(
 def draw_model_graph(
     model: ModelConfig, drawn: Mapping[str, Callable[[], str]]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Draw the model's graph, once per configuration.
+    """Draw the model's graph, once for all runs of one configuration and one state of the engine's code.
 
     Returns:
         The graph under its file name, and what to add to the graphs already drawn. Without Graphviz's `dot` it
-        is Mermaid text, which many viewers draw.
+        is Mermaid text, which many viewers draw; where `dot` came since, the text is drawn after all.
     """
-    key = hashlib.sha256(f"{__version__}|{model.model_dump_json()}".encode()).hexdigest()[:12]
-    names = {f"{key}.{suffix}": f"model_graph.{suffix}" for suffix in ("svg", "mmd")}
-    for stored, name in names.items():
-        if stored in drawn:
-            return {name: drawn[stored]()}, {}
-    picture = model_graph_picture(model_graph(model, format="dot"))
-    if picture is not None:
-        return {"model_graph.svg": picture}, {f"{key}.svg": picture}
-    log.warning("Graphviz's `dot` is missing: the model graph is Mermaid text. `apt-get install graphviz` draws it.")
-    return {"model_graph.mmd": model_graph(model, format="mermaid")}, {}
+    facts = (code_version(structural.__name__), version("pymc"), model.model_dump_json())
+    key = hashlib.sha256("|".join(facts).encode()).hexdigest()[:12]
+    picture, text = f"{key}.svg", f"{key}.mmd"
+    if picture in drawn:
+        return {"model_graph.svg": drawn[picture]()}, {}
+    if can_draw():
+        made = model_graph_picture(model_graph(model, format="dot"))
+        if made is not None:
+            return {"model_graph.svg": made}, {picture: made}
+    else:
+        log.warning(
+            "Graphviz's `dot` is missing: the model graph is Mermaid text. `apt-get install graphviz` draws it."
+        )
+    if text in drawn:
+        return {"model_graph.mmd": drawn[text]()}, {}
+    written = model_graph(model, format="mermaid")
+    return {"model_graph.mmd": written}, {text: written}

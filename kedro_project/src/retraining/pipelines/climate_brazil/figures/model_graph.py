@@ -7,6 +7,11 @@ import subprocess
 logger = logging.getLogger(__name__)
 
 
+def can_draw() -> bool:
+    """Whether Graphviz's `dot` is installed."""
+    return shutil.which("dot") is not None
+
+
 def model_graph_picture(dot_source: str) -> str | None:
     """The graph as SVG text, drawn by Graphviz; None where its ``dot`` is missing or fails (logged)."""
     dot = shutil.which("dot")

@@ -7,6 +7,7 @@ import warnings
 from functools import cache
 from pathlib import Path
 
+import yaml
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
@@ -55,9 +56,13 @@ def _template() -> dict[str, bytes]:
         warnings.filterwarnings("ignore", ".*An input example was not provided")
         model = Path(name) / "model"
         save_pyfunc(code, "series_model.py", {_POSTERIOR: b""}, model, _REQUIREMENTS, signature=SIGNATURE)
-        # Every copy would claim to be the same model; the id is optional.
         declared = model / "MLmodel"
-        lines = declared.read_text().splitlines(keepends=True)
-        declared.write_text("".join(line for line in lines if not line.startswith("model_uuid:")))
+        facts = yaml.safe_load(declared.read_text())
+        # Every copy would claim to be the same model; the id is optional.
+        facts.pop("model_uuid", None)
+        # A request less a series: python_env.yaml and requirements.txt say the same for virtualenv and uv.
+        facts["flavors"]["python_function"]["env"].pop("conda")
+        (model / "conda.yaml").unlink()
+        declared.write_text(yaml.safe_dump(facts))
         files = [path for path in sorted(model.rglob("*")) if path.is_file() and path.name != _POSTERIOR]
         return {path.relative_to(model).as_posix(): path.read_bytes() for path in files}
