@@ -5,6 +5,8 @@ trapezoid rule converges exponentially (Trefethen & Weideman 2014): halving the 
 leaving out every other node, an error e says that the whole grid is good to e^2 or better.
 """
 
+from dataclasses import fields
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ Floats = NDArray[np.float64]
 EXTENT, MAX_NODES = 4.8, 500_000  # approximate sds each way at first
 STEPS = (0.8, 0.5, 0.35)
 MAX_EDGE, MAX_ERROR, NEGLIGIBLE = 5e-4, 0.01, 1e-5
+_MAY_BE_KEPT = float(np.log(NEGLIGIBLE)) - 0.01  # of the log density, below the highest that was found so far
 MISPLACED = 0.3  # of the mass at the edge: the approximation lies beside the posterior
 
 
@@ -41,6 +44,7 @@ def weigh_grid(target: Target, approximation: Proposal, step: float, max_edge: f
     """
     sides = np.full((3, 2), 2 * round(EXTENT / step / 2))
     nodes, u, log_density = np.empty((0, 3), dtype=int), np.empty((0, 3)), np.empty(0)
+    found: list[tuple[NDArray[np.int64], Conditional]] = []
     while True:
         new = _box(sides)
         if len(new) > MAX_NODES:
@@ -49,10 +53,18 @@ def weigh_grid(target: Target, approximation: Proposal, step: float, max_edge: f
             new = new[~((new >= nodes.min(axis=0)) & (new <= nodes.max(axis=0))).all(axis=1)]
         new_u = approximation.location + step * np.einsum("ij,sj->si", approximation.scale, new)
         new_u = new_u.astype(np.float32).astype(np.float64)
-        blocks = np.array_split(new_u, len(new_u) // 2048 + 1)
-        new_density = np.concatenate([target.log_posterior(block, target.conditional(block)) for block in blocks])
+        for block in np.array_split(new_u, len(new_u) // 2048 + 1):
+            conditional = target.conditional(block)
+            density = target.log_posterior(block, conditional)
+            # Held for what may be kept, or as it is: filtering again would be two fifths of the work.
+            rows = np.flatnonzero(density > max(log_density.max(initial=-np.inf), density.max()) + _MAY_BE_KEPT)
+            if 4 * len(rows) > len(density):
+                rows = np.arange(len(density))
+            else:
+                conditional = _rows([conditional], [rows])
+            found.append((len(log_density) + rows, conditional))
+            log_density = np.concatenate([log_density, density])
         nodes, u = np.concatenate([nodes, new]), np.concatenate([u, new_u])
-        log_density = np.concatenate([log_density, new_density])
         weight = np.exp(log_density - log_density.max())
         coarse = (nodes % 2 == 0).all(axis=1)
         error = float(np.log(8 * weight[coarse].sum() / weight.sum())) ** 2
@@ -70,9 +82,19 @@ def weigh_grid(target: Target, approximation: Proposal, step: float, max_edge: f
     kept = weight > NEGLIGIBLE * weight.max()
     start = Start(u[int(np.argmax(weight))], _moments(u, weight))
     diagnostics = {"grid_error": error, "edge_mass": edge, "nodes": float(kept.sum())}
-    given: Conditional = target.conditional(u[kept])
+    given = _rows([conditional for _, conditional in found], [np.flatnonzero(kept[places]) for places, _ in found])
     spacing = step * np.diag(approximation.scale)
     return Weighted(given, weight[kept] / weight[kept].sum(), start, diagnostics, spacing)
+
+
+def _rows(parts: list[Conditional], rows: list[NDArray[np.int64]]) -> Conditional:
+    """Some rows of each part, one after the other."""
+    return Conditional(
+        *(
+            np.concatenate([getattr(part, field.name)[chosen] for part, chosen in zip(parts, rows, strict=True)])
+            for field in fields(Conditional)
+        )
+    )
 
 
 def _box(sides: NDArray[np.int64]) -> NDArray[np.int64]:
