@@ -5,8 +5,8 @@ Postgres, an authenticated MLflow server, S3. Each size has a fresh one and a co
 its DAG rendered from that. The audit by NUTS, which costs the same minutes whatever the size, is off.
 
 SIZES=100,300 chooses sizes; FULL=1 takes 100, 1,000 and 10,000. A size that takes longer than 90 minutes (MINUTES=) is
-stopped and told by what was done by then. PER_TASK=10 is the DAG's parameter `series_per_task`: 25 here, where what a
-task costs by itself is spread over them; the shipped 3 is for a dozen stations on two cores.
+stopped and told by what was done by then. PER_TASK=10 is the DAG's parameter `series_per_task`: 25 here, as a DAG run
+chooses it for such fleets.
 """
 
 from __future__ import annotations

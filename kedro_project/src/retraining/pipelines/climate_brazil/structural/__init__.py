@@ -13,8 +13,9 @@ fit(new_series, fleet=fleet.prior)    # a series of its own, with what that flee
 A posterior is kept in a file (`save_posterior`, `load_posterior`) and shown to ArviZ (`to_inference_data`).
 """
 
-from .audit import audit
-from .baselines import climatology, climatology_trend, seasonal_naive
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .config import InferenceConfig, ModelConfig, ShapePrior
 from .errors import (
     ConstantSeriesError,
@@ -26,24 +27,28 @@ from .errors import (
     StructuralError,
     TooFewMonthsError,
 )
-from .fitted_fleet import FittedFleet, FleetConfig, fit_fleet
-from .fitting import fit
-from .fleet import Fleet, pack
-from .fleet_gate import Decision, decide
-from .fleet_prior import Donor, FleetPrior, learn_fleet
-from .forecast import Forecast
-from .graph import model_graph
-from .group_climatology import group_climatology
-from .inference_data import from_inference_data, to_inference_data
-from .lognormal import LogMixture
-from .marginal import Start
-from .mixture import Mixture
-from .pooling import donor_slopes, with_pooled_slope
-from .posterior import Posterior
-from .scoring import score, skill
-from .series import Series
-from .storage import load_posterior, save_posterior, to_netcdf
-from .windows import AveragedForecast
+
+if TYPE_CHECKING:
+    from .auditing import audit
+    from .baselines import climatology, climatology_trend, seasonal_naive
+    from .fitted_fleet import FittedFleet, FleetConfig, fit_fleet
+    from .fitting import fit
+    from .fleet import Fleet, pack
+    from .fleet_gate import Decision, decide
+    from .fleet_prior import Donor, FleetPrior, learn_fleet
+    from .forecast import Forecast
+    from .graph import model_graph
+    from .grouping import group_climatology
+    from .inference_data import from_inference_data, to_inference_data
+    from .lognormal import LogMixture
+    from .marginal import Start
+    from .mixture import Mixture
+    from .pooling import donor_slopes, with_pooled_slope
+    from .posterior import Posterior
+    from .scoring import score, skill
+    from .series import Series
+    from .storage import load_posterior, save_posterior, to_netcdf
+    from .windows import AveragedForecast
 
 __all__ = [
     "AveragedForecast",
@@ -91,3 +96,38 @@ __all__ = [
     "to_netcdf",
     "with_pooled_slope",
 ]
+
+# Numba is a second to import, and who asks for a configuration, as a check of parameters does, needs none of it. What a
+# name stands in is what is imported above for who reads types; no module bears a name of this table.
+_MODULES = {
+    "auditing": ("audit",),
+    "baselines": ("climatology", "climatology_trend", "seasonal_naive"),
+    "fitted_fleet": ("FittedFleet", "FleetConfig", "fit_fleet"),
+    "fitting": ("fit",),
+    "fleet": ("Fleet", "pack"),
+    "fleet_gate": ("Decision", "decide"),
+    "fleet_prior": ("Donor", "FleetPrior", "learn_fleet"),
+    "forecast": ("Forecast",),
+    "graph": ("model_graph",),
+    "grouping": ("group_climatology",),
+    "inference_data": ("from_inference_data", "to_inference_data"),
+    "lognormal": ("LogMixture",),
+    "marginal": ("Start",),
+    "mixture": ("Mixture",),
+    "pooling": ("donor_slopes", "with_pooled_slope"),
+    "posterior": ("Posterior",),
+    "scoring": ("score", "skill"),
+    "series": ("Series",),
+    "storage": ("load_posterior", "save_posterior", "to_netcdf"),
+    "windows": ("AveragedForecast",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, imported when it is first asked for."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = found
+    return found

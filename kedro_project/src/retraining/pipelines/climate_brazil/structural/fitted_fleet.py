@@ -16,7 +16,7 @@ from .fitting import fit
 from .fleet_gate import Decision, decide, sampled
 from .fleet_prior import FleetPrior, learn_fleet
 from .forecast import Forecast
-from .group_climatology import group_climatology
+from .grouping import group_climatology
 from .posterior import Posterior
 from .series import MIN_OBSERVED_MONTHS, Series
 from .tables import Table, series_of
