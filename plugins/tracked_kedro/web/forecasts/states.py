@@ -31,12 +31,13 @@ def state() -> pl.Expr:
     return (
         pl.when(status.is_in(["failed", "quarantined"]))
         .then(status)
+        # Before its age: a pipeline may call stale what it has not trained, however new its observations are.
+        .when(status == "carried_over")
+        .then(pl.lit("carried over"))
         .when(pl.col("stale").fill_null(False))
         .then(pl.lit("stale"))
         .when(pl.col("degraded").fill_null(False))
         .then(pl.lit("degraded"))
-        .when(status == "carried_over")
-        .then(pl.lit("carried over"))
         .when(pl.col("coverage_80").fill_null(1.0) < LEAST_COVERAGE)
         .then(pl.lit("doubtful"))
         .otherwise(pl.lit("finished"))

@@ -36,6 +36,11 @@ def test_an_interval_that_held_few_months_is_not_plainly_fine(inside: float | No
     assert prepared(stored)["state"].to_list() == [word, "stale", "degraded", "quarantined"]
 
 
+def test_what_a_partial_run_left_out_is_carried_over_whatever_else_is_said_of_it():
+    stored = overview(["a", "b"], CUTOFF, {}).with_columns(status=pl.lit("carried_over"), stale=True)
+    assert prepared(stored)["state"].to_list() == ["carried over", "carried over"]
+
+
 def test_a_table_without_the_optional_columns():
     stored = overview(["a"], CUTOFF, {}).drop("reason", "degraded", "stale", "label")
     (row,) = select(prepared(stored), Query()).rows
