@@ -23,7 +23,7 @@ from processes import cpu_of_tree, servers
 from operations.native.stack import Stores, started_stores
 
 SHARDS, PER_SHARD, WARM_UP = 2, 12, 2
-RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split"]
+RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split", "learn_fleet"]
 
 
 def main() -> None:

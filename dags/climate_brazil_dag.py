@@ -61,7 +61,7 @@ with DAG(
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
     catchup=False,
     max_active_runs=2,
-    dagrun_timeout=timedelta(hours=145),
+    dagrun_timeout=timedelta(hours=148),
     tags=["retraining", "forecasting", "pymc"],
     on_failure_callback=tasks.alerts("failed"),
     deadline=tasks.deadline(12),
@@ -260,6 +260,12 @@ with DAG(
         nodes=["train_test_split"],
         **KEDRO,
     )
+    learn_fleet = tasks.RunNodes(
+        task_id="learn_fleet",
+        doc_md=("Learn what the series teach each other, and whether it wins on the fleet's own past."),
+        nodes=["learn_fleet"],
+        **KEDRO,
+    )
     series_shards = tasks.list_shards.override(
         task_id="series_shards",
         doc_md="Splits the keys of `series` into one shard per mapped task.",
@@ -342,17 +348,21 @@ with DAG(
     process_datasets >> monitor
     process_datasets >> timeseries_plot
     process_datasets >> train_test_split
+    train_test_split >> learn_fleet
+    learn_fleet >> series_shards
     model_graph >> series_shards
     train_test_split >> series_shards
     process_datasets >> audit
     series >> audit
     train_test_split >> audit
+    learn_fleet >> compare
     monitor >> compare
     process_datasets >> compare
     series >> compare
     train_test_split >> compare
     compare >> register
     compare >> report
+    learn_fleet >> report
     process_datasets >> report
     series >> report
     train_test_split >> report

@@ -83,6 +83,7 @@ def read_version(version: ModelVersion) -> Version:
         run_id=version.run_id,
         evidence=evidence,
         file=lambda name: files.read(f"artifacts/{name}"),
+        names=frozenset(path.removeprefix("artifacts/") for path in files.paths if path.startswith("artifacts/")),
     )
 
 

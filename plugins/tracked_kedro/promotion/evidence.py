@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -91,6 +91,7 @@ class Version:
     Attributes:
         run_id: the parent run that made it.
         file: content of one of the files that the candidate had, by name.
+        names: of those files; an older version may lack one that today's have.
     """
 
     model: str
@@ -98,6 +99,7 @@ class Version:
     run_id: str
     evidence: Evidence
     file: Callable[[str], bytes]
+    names: Collection[str] = ()
 
     @property
     def simulated(self) -> bool:

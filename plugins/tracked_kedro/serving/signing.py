@@ -94,6 +94,11 @@ class TrustedFiles:
             )
         self._files: dict[str, list[Any]] = json.loads(text)
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """Of the files that were signed."""
+        return frozenset(self._files)
+
     def read(self, path: str) -> bytes:
         """Content of one file.
 

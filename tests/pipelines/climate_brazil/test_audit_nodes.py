@@ -10,7 +10,7 @@ import pytest
 from retraining.pipelines.climate_brazil import audit_nodes
 from retraining.pipelines.climate_brazil.audit_nodes import audit_posteriors, audited_series
 from retraining.pipelines.climate_brazil.series.isolation import SeriesFailedError
-from retraining.pipelines.climate_brazil.structural import Series, fit
+from retraining.pipelines.climate_brazil.structural import GroupClimate, Series, borrow, fit
 
 IDS = ["a", "b", "c", "d", "e"]
 
@@ -38,6 +38,14 @@ def test_series_without_posterior_is_named(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING):
         assert audit_posteriors({}, ["a"], {"cutoff": "2019-01-01"}, 1, 1) == ({}, {})
     assert "a is not audited" in caplog.text
+
+
+def test_a_series_that_borrows_its_groups_climatology_has_nothing_to_audit() -> None:
+    lender = Series("old", np.datetime64("2010-01"), np.random.default_rng(0).normal(20, 1, 60))
+    climate = GroupClimate.of([lender])
+    assert climate is not None
+    new = borrow(Series("new", np.datetime64("2014-01"), np.full(5, 20.0)), climate)
+    assert audit_posteriors({"new": lambda: new}, ["new"], {"cutoff": "2015-01-01"}, 1, 1) == ({}, {})
 
 
 def test_a_series_that_cannot_be_audited_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.stations.contract import contract_failures
 
 # Fewer months than the parameters allow, so that a table is readable here.
-RULES = Contract().model_copy(update={"min_months": 3})
+RULES = Contract().model_copy(update={"min_months": 3, "on_short_series": "refuse"})
 
 
 def table(**series):

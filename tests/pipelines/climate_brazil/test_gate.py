@@ -7,6 +7,8 @@ import pytest
 from retraining.pipelines.climate_brazil.series.gate import deserves_a_look, limits, passes_gate
 from retraining.pipelines.climate_brazil.structural import InferenceConfig
 
+SOUND = {"method_used": "marginal", "k_hat": 0.5, "ess": 800.0}
+
 
 @pytest.mark.parametrize(
     ("row", "passes"),
@@ -19,6 +21,10 @@ from retraining.pipelines.climate_brazil.structural import InferenceConfig
         ({"method_used": "nuts", "r_hat": 1.003, "ess": 900.0, "divergences": 0}, True),
         ({"method_used": "nuts", "r_hat": 1.02, "ess": 900.0, "divergences": 0}, False),
         ({"method_used": "nuts", "r_hat": 1.003, "ess": 900.0, "divergences": 3}, False),
+        ({**SOUND, "recent_method_used": "quadrature", "recent_k_hat": None}, True),
+        ({**SOUND, "recent_method_used": "marginal", "recent_k_hat": 0.5, "recent_ess": 800.0}, True),
+        ({**SOUND, "recent_method_used": "marginal", "recent_k_hat": 0.9, "recent_ess": 800.0}, False),
+        ({**SOUND, "recent_method_used": None, "recent_k_hat": None}, True),
     ],
 )
 def test_the_gate_is_that_of_the_method_used(row: dict, passes: bool):
@@ -37,6 +43,11 @@ def test_the_mark_and_the_gate_read_the_same_limits(row: dict, inference: Infere
     row = {"status": "finished", "method_used": "marginal", **row}
     assert passes_gate(row, InferenceConfig()) and not deserves_a_look(row, InferenceConfig())
     assert not passes_gate(row, inference) and deserves_a_look(row, inference)
+
+
+def test_a_second_window_deserves_a_look_too():
+    assert deserves_a_look({**SOUND, "recent_k_hat": 0.9}, InferenceConfig())
+    assert not deserves_a_look({**SOUND, "recent_k_hat": 0.5, "recent_ess": None}, InferenceConfig())
 
 
 def test_the_limits_are_named_as_configured():

@@ -37,7 +37,8 @@ ENTRIES = {
     "north": {"label": "Norte", "file": "station_north.csv"},
     "south": {"label": "Sul", "file": "station_south.csv"},
 }
-CONTRACT = {"value_range": [-30, 50], "min_months": 24, "on_bad_series": "quarantine", "min_series": 1}
+CONTRACT = {"value_range": [-30, 50], "min_months": 24, "on_bad_series": "quarantine", "min_series": 1,
+            "on_short_series": "refuse"}  # fmt: skip
 HEADER = "YEAR,JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC,D-J-F,M-A-M,J-J-A,S-O-N,metANN"
 # What the project's catalog says of the stations folder.
 CATALOG = """
@@ -347,17 +348,23 @@ def test_months_before_the_history_start_are_not_trained_on():
     assert "a history_start before 2003-01-01" in reasons["a"]
 
 
-def test_the_run_keeps_the_slopes_of_long_histories():
-    table = pl.concat([a_table(240), a_table(240, series="b", first=(1990, 1)), a_table(60, series="short")])
-    *_, ids, slopes = split(table, 12, "1995-01-01", 60)
-    assert list(ids) == ["a", "b", "short"]
-    # 0.01 °C a month; b keeps 168 months, which are too few.
-    assert slopes == {"a": pytest.approx(1.2)}
-    assert split(table, 12, None, 0)[3] == {}
-    # A series of which no slope can be told fails later, by itself; those that can still give theirs.
-    broken = table.with_columns(temperature=pl.when(pl.col("series") == "b").then(np.inf).otherwise("temperature"))
-    *_, ids, slopes = split(broken, 12, "1995-01-01", 60)
-    assert (list(ids), list(slopes)) == (["a", "b", "short"], ["a"])
+def test_a_short_record_is_kept_to_borrow_unless_it_ends_before_the_history_starts(partitions):
+    files = partitions(south=station(), north=station(2019))
+    table, quarantine, _ = process(files, on_short_series="borrow", testing_window=12, history_start=date(1961, 1, 1))
+    assert series_ids(table) == ["north", "south"] and quarantine.is_empty()
+    table, quarantine, _ = process(
+        partitions(south=station(), north=station(1950, 1955)),
+        on_short_series="borrow", testing_window=12, history_start=date(1961, 1, 1),
+    )  # fmt: skip
+    assert series_ids(table) == ["south"]
+    assert "its newest observation, 1955-10-01, is before history_start = 1961-01-01" in quarantine["reason"][0]
+
+
+def test_a_short_series_alone_is_split_where_it_may_borrow():
+    table = a_table(20)
+    assert list(split(table, 12, None, Contract())[2]) == ["a"]
+    with pytest.raises(TrainingTooShortError, match="lower testing_window"):
+        split(table, 12, None, Contract(on_short_series="refuse"))
 
 
 def test_a_series_has_a_complete_grid_with_nan_for_missing_months():

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from retraining.pipelines.climate_brazil.fleet.learnt_fleet import LearntFleet
 from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
 from retraining.pipelines.climate_brazil.report.nodes import MOST_WARNINGS, report
 from retraining.pipelines.climate_brazil.report.report import (
@@ -18,10 +19,13 @@ from retraining.pipelines.climate_brazil.report.report import (
     report_html,
     report_text,
     verdict,
+    watch_list,
 )
+from retraining.pipelines.climate_brazil.report.taught import taught
 from retraining.pipelines.climate_brazil.series.scores import pooled_scores
 from retraining.pipelines.climate_brazil.stations.doubtful import SCHEMA as FLAGS_SCHEMA
 from retraining.pipelines.climate_brazil.structural import InferenceConfig
+from tests.pipelines.climate_brazil.made_up_fleets import borrowing, unused
 from tests.pipelines.climate_brazil.made_up_scores import failed, score
 
 GATE = InferenceConfig()
@@ -247,6 +251,42 @@ class TestReportText:
         assert row.split()[1:5] == ["500", "0.600", "—", "0.400"]
 
 
+class TestTaught:
+    """What the series teach each other, as a person reads it."""
+
+    def page(self, fleet: LearntFleet) -> str:
+        one, labels = score(), {f"other_{i}": f"Station <{i}>" for i in range(6)}
+        found = Findings([one], pooled_scores([one]), facts(), GATE, taught=taught(fleet, labels, "°C"))
+        return report_html(found, {})
+
+    def test_it_says_what_was_decided_and_shows_the_prior_with_its_donors(self) -> None:
+        document = self.page(borrowing(from_champion=("other_2",)))
+        assert "Series borrow from each other: CRPS 0.274 with" in document
+        assert (
+            "numbers are the champion" in document and "Station &lt;2&gt;" in document and "Station <2>" not in document
+        )
+        assert document.count("<svg") == 2 and document.count("<circle") == 12
+        # exp(0.625), the mean of six donors; 1.5 times their 1.41 of the first harmonic; 0.25 °C a decade.
+        assert "1.9 (68 %: 1.3 to 2.7)" in document and "2.1, 0.34" in document and "+0.25 ±" in document
+        html.parser.HTMLParser().feed(document)
+
+    def test_a_fleet_that_has_learnt_nothing_says_so_without_pictures(self) -> None:
+        document = self.page(unused())
+        assert "Series do not borrow from each other: fleet.prior: off." in document and "<svg" not in document
+
+    def test_the_terminal_says_it_in_one_line(self) -> None:
+        one = score()
+        found = Findings([one], pooled_scores([one]), facts(), GATE, taught=taught(borrowing(), {}, "°C"))
+        assert "Series borrow from each other: CRPS 0.274" in report_text(found)
+
+
+def test_a_series_that_borrows_a_climatology_is_on_the_watch_list() -> None:
+    reason = "9 observed months are too few for a model: climatology of its group"
+    row = {"label": "New", "status": "finished", "degraded": False, "stale": False, "reason": reason}
+    plain = row | {"label": "Old", "reason": None}
+    assert watch_list(pl.DataFrame([row, plain])) == [{"label": "New", "what": "borrowed", "reason": reason}]
+
+
 def test_who_is_on_the_watch_list_is_a_warning_and_a_fleet_does_not_make_it_endless() -> None:
     def warnings(stale: int) -> list[str]:
         row = {"status": "finished", "degraded": False, "stale": True, "reason": "the newest observation is old"}
@@ -256,7 +296,7 @@ def test_who_is_on_the_watch_list_is_a_warning_and_a_fleet_does_not_make_it_endl
         one = score()
         entries = {one["series"]: {"label": one["label"]}}
         scored = Scored({one["series"]: lambda: one}, list(entries), entries)
-        made = report(scored, facts(), seen, {"remarks": []}, GATE)
+        made = report(scored, facts(), seen, {"remarks": []}, GATE, borrowing())
         assert "stale: Station 0: the newest observation is old" in made[3], "as the report says it"
         return made[4]
 

@@ -1,5 +1,6 @@
 """The nodes of the namespace `series`, on small tables and with the real model."""
 
+import io
 import json
 import math
 from datetime import date
@@ -9,9 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retraining.pipelines.climate_brazil.fleet.learnt_fleet import DonorFit, LearntFleet
+from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.series import nodes as series_nodes
 from retraining.pipelines.climate_brazil.series import record as record_module
 from retraining.pipelines.climate_brazil.series import tables as tables_module
+from retraining.pipelines.climate_brazil.series.gate import passes_gate
 from retraining.pipelines.climate_brazil.series.inputs import (
     Artifacts,
     SeriesResults,
@@ -26,16 +30,22 @@ from retraining.pipelines.climate_brazil.series.record import forecast_plot, rec
 from retraining.pipelines.climate_brazil.series.scores import SCHEMA, report_frame
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, forecast_tables
 from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
+from retraining.pipelines.climate_brazil.stations.processing import to_series
 from retraining.pipelines.climate_brazil.structural import (
+    BorrowedPosterior,
     Fleet,
     Forecast,
+    GroupClimate,
     InferenceConfig,
     Mixture,
     ModelConfig,
     Series,
+    fit,
+    load_posterior,
     pack,
     to_netcdf,
 )
+from tests.pipelines.climate_brazil.made_up_fleets import DONORS, borrowing, unused
 
 MODEL = ModelConfig()
 INFERENCE = InferenceConfig(draws=100, points=512, min_ess=50)
@@ -57,13 +67,25 @@ TRAINING, HOLDOUT = train_test_split(TABLE, 12)
 
 
 def select(
-    shard=(), finished=None, results=(), training=TRAINING, holdout=HOLDOUT, slopes=(), **changed: Any
+    shard=(),
+    finished=None,
+    results=(),
+    training=TRAINING,
+    holdout=HOLDOUT,
+    fleet=None,
+    **changed: Any,
 ) -> dict[str, Work]:
-    options: dict[str, Any] = {"min_years_own_slope": 60, "model": MODEL, "inference": INFERENCE, "n_ahead": 12}
+    options: dict[str, Any] = {
+        "min_years_own_slope": 60,
+        "contract": Contract(),
+        "model": MODEL,
+        "inference": INFERENCE,
+        "n_ahead": 12,
+    }
     options |= {"seed": 1, "series_artifacts": ARTIFACTS, "log_artifacts": True} | changed
     artifacts = Artifacts(options.pop("series_artifacts"), options.pop("log_artifacts"))
     return select_series(
-        TrainingData(training.lazy(), holdout.lazy(), dict(slopes), ENTRIES),
+        TrainingData(training.lazy(), holdout.lazy(), fleet or unused(), ENTRIES),
         Shard(shard, finished or {}, dict.fromkeys(results, dict)),
         TrainingSettings(**options),
         artifacts,
@@ -101,7 +123,8 @@ class TestSelect:
             {"seed": 2},
             {"n_ahead": 13},
             {"model": ModelConfig(harmonics=5)},
-            {"slopes": SLOPES},
+            {"fleet": unused(**SLOPES)},
+            {"fleet": borrowing()},
             {"inference": InferenceConfig(draws=200, points=512, min_ess=50)},
             {"series_artifacts": ("posterior",)},
             {"log_artifacts": False},
@@ -124,9 +147,23 @@ class TestSelect:
 
     def test_a_short_history_takes_the_slopes_of_the_others(self) -> None:
         assert select()["a"].model is MODEL  # nobody to learn from
-        assert select(slopes=SLOPES)["a"].model.pooled_slope_mean == pytest.approx(0.2)
+        assert select(fleet=unused(**SLOPES))["a"].model.pooled_slope_mean == pytest.approx(0.2)
         # 14 years of training are enough here.
-        assert select(slopes=SLOPES, min_years_own_slope=14)["a"].model is MODEL
+        assert select(fleet=unused(**SLOPES), min_years_own_slope=14)["a"].model is MODEL
+
+    def test_where_the_fleet_is_used_a_series_takes_what_it_has_taught_in_two_windows(self) -> None:
+        model = select(fleet=borrowing())["a"].model
+        assert model.shape_prior is not None and model.recent_years == 10
+        assert model == DONORS.model_for("a", MODEL).model_copy(update={"recent_years": 10})
+        # A configured window is the series' own affair.
+        assert select(fleet=borrowing(), model=ModelConfig(recent_years=5))["a"].model.recent_years == 5
+
+    def test_its_fit_begins_where_its_fit_among_the_donors_has_ended(self) -> None:
+        start = DonorFit.of(fit(select()["a"].training, MODEL, INFERENCE, seed=1))
+        work = select(fleet=borrowing(fits={"a": start}))
+        assert work["a"].start is not None and work["b"].start is None
+        first = series_nodes.train({"a": work["a"]}, INFERENCE, 1)["a"]
+        assert first.model == work["a"].model and first.recent is not None
 
     def test_the_order_of_the_artifacts_does_not_matter(self) -> None:
         assert select(series_artifacts=ARTIFACTS[::-1])["a"].fingerprint == select()["a"].fingerprint
@@ -144,6 +181,9 @@ class TestEvaluate:
             full=Series("a", first, np.array([*training, *actual[:2]])),
             actual=np.array(actual),
             model=MODEL,
+            start=None,
+            climate=None,
+            least=24,
             fingerprint="f",
         )
         months = np.datetime64("2002-01") + np.arange(3)
@@ -187,10 +227,11 @@ def run_shard(
     log_artifacts: bool = True,
     artifacts=ARTIFACTS,
     model: ModelConfig = MODEL,
+    fleet: LearntFleet | None = None,
 ):
     """What the namespace does for one shard: rows, posteriors, forecast tables, records, outcomes."""
-    training, holdout = train_test_split(table, 12, min_training_months=1)
-    options = {"series_artifacts": artifacts, "log_artifacts": log_artifacts, "model": model}
+    training, holdout = train_test_split(table, 12, min_training_months=0)
+    options = {"series_artifacts": artifacts, "log_artifacts": log_artifacts, "model": model, "fleet": fleet}
     work = select(shard=shard, training=training, holdout=holdout, **options)
     fits = series_nodes.train(work, INFERENCE, 1)
     held_out = series_nodes.forecast(work, fits)
@@ -349,7 +390,60 @@ def test_a_configured_logarithm_and_second_window_reach_what_is_stored_and_shown
     assert (ahead["q025"] > 0).all() and abs(ahead["mean"].mean() - 25) < 2
     shown = records["a"].parameters
     assert (shown["transform"], shown["recent_window_start"]) == ("log", "2010-01")
+    assert rows["a"]["recent_method_used"] == "quadrature" and set(rows["a"]) <= set(SCHEMA) | {"months"}
     assert "figures/forecast.svg" in records["a"].files
+
+
+class TestShort:
+    """Series that are too short for a model, or for one on what precedes their held-out months."""
+
+    CLIMATE = GroupClimate.of([to_series(TABLE, name) for name in ("b", "c")])
+    NEW = TABLE.filter(pl.col("series") == "a")
+
+    def shard(self, months: int, **changed: Any) -> Any:
+        fleet = borrowing(climates={"": self.CLIMATE} if self.CLIMATE else {}, **changed)
+        return run_shard("a", table=self.NEW.tail(months), fleet=fleet)
+
+    @pytest.mark.parametrize("months", [5, 12, 23])
+    def test_it_borrows_the_climatology_of_its_group_and_is_flagged(self, months: int) -> None:
+        rows, posteriors, forecasts, records, _ = self.shard(months)
+        assert rows["a"]["reason"] == f"{months} observed months are too few for a model: climatology of its group"
+        assert (rows["a"]["status"], rows["a"]["method_used"]) == ("finished", "climatology of its group")
+        assert passes_gate(rows["a"], INFERENCE)
+        assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+        assert isinstance(posteriors["a"], BorrowedPosterior) and rows["a"]["n_scored"] == min(months, 12)
+        ahead = forecasts["a"].filter(pl.col("kind") == "ahead")
+        truth = 25 + 2 * np.sin(2 * np.pi * np.arange(12) / 12)
+        assert np.abs(ahead["mean"].to_numpy() - truth).max() < 0.6
+        # The noise, 0.4, is that of two lenders; a level from a few months adds to it.
+        assert (ahead["sd"] > 0.38).all() and (ahead["sd"] < 1.0).all()
+        assert {"figures/forecast.svg", "series.parquet", "posterior.nc"} <= set(records["a"].files)
+        for kept in (Fleet(pack(posteriors.values())).posterior("a"), load_posterior(io.BytesIO(records["a"].model))):
+            np.testing.assert_array_equal(kept.forecast(12).mean, ahead["mean"])
+            np.testing.assert_array_equal(kept.forecast(12).quantile(0.9)[0], ahead["q90"])
+
+    def test_two_years_have_a_model_that_is_scored_by_what_it_would_have_been_a_year_ago(self) -> None:
+        rows, posteriors, forecasts, records, _ = self.shard(24)
+        assert rows["a"]["reason"] is None and rows["a"]["n_scored"] == 12
+        assert posteriors["a"].model.shape_prior is not None and records["a"].parameters["borrows"]
+        ahead = forecasts["a"].filter(pl.col("kind") == "ahead")
+        assert np.abs(ahead["mean"].to_numpy() - 25 - 2 * np.sin(2 * np.pi * np.arange(12) / 12)).max() < 1.0
+        assert set(forecasts["a"]["kind"]) == {"heldout", "ahead"}
+
+    def test_more_months_may_be_asked_for(self) -> None:
+        work = select(fleet=borrowing(climates={"": self.CLIMATE}), contract=Contract(min_months=300))
+        first = series_nodes.train({"a": work["a"]}, INFERENCE, 1)["a"]
+        assert isinstance(first, BorrowedPosterior)
+        assert work["a"].fingerprint != select(fleet=borrowing(climates={"": self.CLIMATE}))["a"].fingerprint
+
+    def test_its_own_group_comes_first(self) -> None:
+        warm = self.CLIMATE.model_copy(update={"levels": 4.0})
+        fleet = borrowing(climates={"": self.CLIMATE, "coast": warm})
+        assert (fleet.climate("coast"), fleet.climate("hills"), unused().climate("")) == (warm, self.CLIMATE, None)
+
+    def test_where_nobody_lends_it_fails_alone_with_the_remedy(self) -> None:
+        rows = run_shard("a", table=self.NEW.tail(9))[0]
+        assert rows["a"]["status"] == "failed" and "give it a longer history" in rows["a"]["reason"]
 
 
 @pytest.mark.parametrize("shards", [[["a"], ["b"], ["c"]], [["c", "a", "b"]], [["b", "c"], ["a"]]], ids=str)
@@ -375,8 +469,10 @@ def test_twelve_series_forecast_alike_in_shards_of_one_three_and_twelve_and_shuf
     def forecasts(shards: list[list[str]]) -> dict[str, Forecast]:
         made: dict[str, Forecast] = {}
         for shard in shards:
-            data = TrainingData(training.lazy(), holdout.lazy(), SLOPES, entries)
-            settings = TrainingSettings(MODEL, INFERENCE, n_ahead=12, seed=1, min_years_own_slope=60)
+            data = TrainingData(training.lazy(), holdout.lazy(), unused(**SLOPES), entries)
+            settings = TrainingSettings(
+                MODEL, INFERENCE, n_ahead=12, seed=1, min_years_own_slope=60, contract=Contract()
+            )
             work = select_series(data, Shard(shard, {}, {}), settings, Artifacts((), False))
             refits = series_nodes.refit(work, series_nodes.train(work, INFERENCE, 1), INFERENCE, 1)
             made |= series_nodes.forecast_ahead(refits, 12)

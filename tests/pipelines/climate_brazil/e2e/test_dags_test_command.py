@@ -97,7 +97,7 @@ def test_parameters_of_the_parent_are_the_flat_configuration(good: tuple[Deploym
         "climate_brazil.testing_window": "12",
         "climate_brazil.model.kernel": "matern32",
         "climate_brazil.model.harmonics": "6",
-        "climate_brazil.contract.min_months": "120",
+        "climate_brazil.contract.min_months": "24",
     }
     assert {key: params.get(key) for key in expected} == expected
 

@@ -26,7 +26,7 @@ from tracked_kedro.parent_run import runs
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
 SERIES = ("belem", "rio")
-RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split"]
+RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split", "learn_fleet"]
 
 
 @dataclass

@@ -38,6 +38,7 @@ from retraining.pipelines.climate_brazil.structural import (
 )
 from tests.fixtures.templates import EmptyStore
 from tests.pipelines.climate_brazil.integration.test_dag_run import Retraining, use
+from tests.pipelines.climate_brazil.made_up_fleets import unused
 from tracked_kedro.kedro_side.code_version import code_version
 from tracked_kedro.kedro_side.digest import table_digest
 from tracked_kedro.kedro_side.partitions import OptionalPartitionedDataset
@@ -172,6 +173,7 @@ class Registering:
             "climate_entries": entries,
             "climate_monitored": {"degraded": {}},
             "climate_child_runs": {},
+            "climate_fleet": unused(),
             "climate_stations_origin": {"simulated": trained.simulated, "origin": "somewhere"},
             f"params:{NAME}.series": list(trained.asked_for),
             f"{NAME}_training_inputs": trained.inputs(),

@@ -20,7 +20,7 @@ from tracked_kedro.parent_run import runs
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
 SERIES = ("belem", "curitiba", "rio", "manaus", "recife")
-RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split"]
+RUN_LEVEL = ["refresh", "process_datasets", "describe_run", "model_graph", "train_test_split", "learn_fleet"]
 WITHOUT_MODEL = ["model_graph", "forecast_plot", "series_table", "posterior"]
 LIFE = {"POST runs/create": 1, "POST runs/log-batch": 1, "POST runs/update": 1}
 

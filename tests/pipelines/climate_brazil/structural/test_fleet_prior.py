@@ -97,6 +97,26 @@ def test_a_short_series_is_the_better_for_it(simulated, prior):
     assert np.mean(gains) < 0.97
 
 
+def test_quarters_teach_each_other(fleet):
+    """Six years of quarters are a donor, two years a series, and fewer borrow a climatology of quarters."""
+    quarterly = [
+        Series(one.id, one.first_month, one.values[: 3 * quarters : 3], step=3)
+        for one, quarters in zip(fleet, (60, 60, 60, 60, 60, 60, 28, 7), strict=True)
+    ]
+    fitted = fit_fleet(rows(quarterly), FleetConfig(model=ModelConfig(period=4, recent_years=10), fleet_prior="on"))
+    assert (fitted.prior.period, len(fitted.prior.donors), list(fitted.borrowed)) == (4, 7, ["s7"])
+    model = fitted.posteriors["s6"].model
+    assert len(model.seasonal_sd) == 2 and model.pooled_slope_mean == pytest.approx(0.4, abs=0.3)
+    assert fitted.posteriors["s0"].recent.n_months == 40 and fitted.posteriors["s6"].recent is None
+    forecasts = fitted.forecast(8)
+    for one, history in zip(quarterly, fleet, strict=True):
+        truth = 25 + 0.6 * np.arange(180) / 180 + 2 * np.cos(2 * np.pi * (history.months.astype(int) % 12) / 12)
+        ahead = (forecasts[one.id].months - history.first_month).astype(int)
+        known = ahead < 180
+        assert np.abs(forecasts[one.id].mean[known] - truth[ahead[known]]).max(initial=0) < 1.2
+        assert (np.diff(forecasts[one.id].months) == np.timedelta64(3, "M")).all()
+
+
 @pytest.mark.full
 def test_the_gate_lets_alike_series_borrow_and_keeps_unlike_ones_apart(simulated, fleet):
     inference = InferenceConfig()

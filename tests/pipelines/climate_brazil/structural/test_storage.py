@@ -9,9 +9,14 @@ import pytest
 
 from retraining.pipelines.climate_brazil.structural import (
     Fleet,
+    GroupClimate,
     InvalidHorizonError,
     ModelConfig,
     PosteriorFileError,
+    Series,
+    StructuralError,
+    audit,
+    borrow,
     fit,
     from_inference_data,
     load_posterior,
@@ -227,3 +232,25 @@ def test_a_forecast_can_be_pickled_and_a_posterior_slimmed(posterior):
 def test_fifty_years_ahead(posterior):
     forecast = posterior.forecast(600)
     assert np.isfinite(forecast.mean).all() and (np.diff(forecast.sd[-12:]) > -1e-3).all()
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_what_a_short_series_borrows_is_stored_and_shown_like_a_posterior(simulated, tmp_path, log):
+    climate = GroupClimate.of([simulated(120, seed=seed) for seed in range(3)], log)
+    months = Series("new", np.datetime64("2003-05"), np.array([26.0, 25.0, np.nan, 24.0]))
+    new = borrow(months, climate)
+    save_posterior(new, tmp_path / "new.nc", draws=True)
+    for again in (
+        load_posterior(tmp_path / "new.nc"),
+        Fleet(pack([new])).posterior("new"),
+        pickle.loads(pickle.dumps(new)),
+    ):
+        same(new, again)
+    parts = new.components(8)
+    middle = new.forecast(8).quantile(0.5)[0]
+    np.testing.assert_allclose((parts["trend"] + parts["seasonality"])[4:], middle, rtol=1e-6)
+    assert np.isfinite(new.summary["sd"]).all() and (new.summary["low"] < new.summary["high"]).all()
+    with pytest.raises(StructuralError, match="no posterior to audit"):
+        audit(months, new)
+    with pytest.raises(StructuralError, match="no posterior"):
+        to_inference_data(new)

@@ -9,7 +9,7 @@ from typing import Any
 
 from retraining.pipelines.climate_brazil.series.isolation import SeriesFailedError, each, failures, reasons
 from retraining.pipelines.climate_brazil.series.scores import DECIMALS
-from retraining.pipelines.climate_brazil.structural import Posterior, audit
+from retraining.pipelines.climate_brazil.structural import BorrowedPosterior, Posterior, audit
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ def audit_posteriors(
 
     def audit_one(load: Callable[[], Posterior]) -> dict[str, float]:
         posterior = load()
+        if isinstance(posterior, BorrowedPosterior):
+            log.info("%s is not audited: it is too short for a posterior", posterior.series_id)
+            return {}
         log.info("audit of %s with NUTS: takes minutes", posterior.series.id)
         return audit(posterior.series, posterior, seed=seed)
 
@@ -48,7 +51,7 @@ def audit_posteriors(
         log.warning("%s is not audited: it has no posterior in this run", series)
     outcome = each("audit", audit_one, {series: posteriors[series] for series in asked if series in posteriors})
     failed = failures(outcome)
-    found = {series: scores for series, scores in outcome.items() if series not in failed}
+    found = {series: scores for series, scores in outcome.items() if series not in failed and scores}
     if failed and not found:
         raise SeriesFailedError(f"no series could be audited: {reasons(failed)}")
     if not found:

@@ -35,14 +35,44 @@ class Flags(Parameters):
     jump: Annotated[float, Field(gt=0)] = 2.0
 
 
+class FleetSettings(Parameters):
+    """What the series teach each other.
+
+    Attributes:
+        prior: auto uses it where it wins on the fleet's own past, on and off decide. YAML reads a plain `on` as true.
+        donors: of more series a seeded sample of so many teaches.
+        recent_years: second window of the forecasts of series that borrow; None: never.
+    """
+
+    prior: Literal["auto", "on", "off"] = "auto"
+    donors: Annotated[int, Field(strict=True, ge=6)] = 500
+    recent_years: Annotated[int, Field(strict=True, ge=3, le=100)] | None = 10
+
+    @field_validator("prior", mode="before")
+    @classmethod
+    def _a_switch_is_a_word(cls, value: object) -> object:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class Contract(Parameters):
-    """What the tidy table must satisfy. Temperatures in °C."""
+    """What the tidy table must satisfy. Temperatures in °C.
+
+    Attributes:
+        min_months: observed months from which a series gets a model of its own; fewer make it short.
+        on_short_series: "borrow" forecasts it by the climatology of its group and flags it, "refuse" takes it for bad.
+    """
 
     value_range: tuple[float, float] = (-30.0, 50.0)
-    min_months: Annotated[int, Field(strict=True, ge=24)] = 120
+    min_months: Annotated[int, Field(strict=True, ge=24)] = 24
+    on_short_series: Literal["borrow", "refuse"] = "borrow"
     on_bad_series: Literal["fail", "quarantine"] = "quarantine"
     min_series: Annotated[int, Field(strict=True, ge=1)] = 1
     flags: Flags = Flags()
+
+    @property
+    def least_months(self) -> int:
+        """Observed months below which a series breaks the contract."""
+        return self.min_months if self.on_short_series == "refuse" else 1
 
     @field_validator("value_range")
     @classmethod
@@ -116,6 +146,7 @@ class ClimateBrazil(Parameters):
     series_per_task: Annotated[int, Field(strict=True, ge=1)] | None = None
     contract: Contract = Contract()
     model: ModelConfig = ModelConfig()
+    fleet: FleetSettings = FleetSettings()
     inference: InferenceConfig = InferenceConfig()
     monitoring: Monitoring = Monitoring()
     promotion: Promotion = Promotion(rules=CLIMATE_RULES)

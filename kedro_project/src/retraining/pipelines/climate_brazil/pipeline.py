@@ -10,6 +10,7 @@ from retraining.pipelines.climate_brazil import audit_nodes, run_nodes
 from retraining.pipelines.climate_brazil.champion import batch
 from retraining.pipelines.climate_brazil.champion import monitoring as monitor_nodes
 from retraining.pipelines.climate_brazil.champion import nodes as version_nodes
+from retraining.pipelines.climate_brazil.fleet import nodes as fleet_nodes
 from retraining.pipelines.climate_brazil.inputs import NAME
 from retraining.pipelines.climate_brazil.report import nodes as report_nodes
 from retraining.pipelines.climate_brazil.series.namespace import series_namespace
@@ -75,14 +76,27 @@ def data_processing() -> Pipeline:
 
 def train() -> Pipeline:
     """From the tidy table to trained, scored and recorded series, split to refit."""
-    min_years = "params:min_years_own_slope"
     run_level = pipeline(
         [
             wire(
                 run_nodes.split,
-                ["training_table", "params:testing_window", "params:history_start", min_years],
-                ["training_split", "holdout", "series_ids", "slopes"],
+                ["training_table", "params:testing_window", "params:history_start", "params:contract"],
+                ["training_split", "holdout", "series_ids"],
                 "train_test_split",
+            ),
+            wire(
+                fleet_nodes.learn_from_fleet,
+                {
+                    "training": "training_split",
+                    "entries": "entries",
+                    "origin": "stations_origin",
+                    "champion": f"{NAME}_champion",
+                    "gates": "fleet_gates",
+                    **{name: f"params:{name}" for name in ("series", "model", "inference", "fleet", "seed")},
+                    "min_years_own_slope": "params:min_years_own_slope",
+                },
+                ["fleet", "fleet_tags", "new_fleet_gates"],
+                "learn_fleet",
             ),
             wire(
                 run_nodes.draw_model_graph,
@@ -125,6 +139,7 @@ def reporting() -> Pipeline:
                     "posteriors": "posteriors",
                     "table": "training_table",
                     "children": "child_runs",
+                    "fleet": "fleet",
                     "champion": f"{NAME}_champion",
                     "monitored": "monitored",
                     "series": "params:series",
@@ -137,7 +152,7 @@ def reporting() -> Pipeline:
             ),
             wire(
                 report_nodes.report,
-                {**scored, **run, "seen": "overview", "evidence": evidence, "inference": inference},
+                {**scored, **run, "seen": "overview", "evidence": evidence, "inference": inference, "fleet": "fleet"},
                 ["pooled_metrics", "report_table", "report_html", "report_text", "warnings"],
                 "report",
             ),

@@ -18,21 +18,17 @@ from retraining.pipelines.climate_brazil import structural
 from retraining.pipelines.climate_brazil.figures.model_graph import can_draw, model_graph_picture
 from retraining.pipelines.climate_brazil.figures.timeseries import timeseries_figure
 from retraining.pipelines.climate_brazil.parameters import Contract
-from retraining.pipelines.climate_brazil.series.isolation import each
 from retraining.pipelines.climate_brazil.settings import TrainingSettings
-from retraining.pipelines.climate_brazil.stations.holdout import train_test_split
+from retraining.pipelines.climate_brazil.stations.holdout import MIN_TRAINING_MONTHS, train_test_split
 from retraining.pipelines.climate_brazil.stations.intake import Entries, Partitions
 from retraining.pipelines.climate_brazil.stations.processing import (
     Intake,
     process_datasets,
     series_ids,
-    to_series,
 )
 from retraining.pipelines.climate_brazil.stations.sources import RefreshReport
 from retraining.pipelines.climate_brazil.structural import (
     ModelConfig,
-    Series,
-    donor_slopes,
     model_graph,
 )
 from tracked_kedro.kedro_side.code_version import code_version
@@ -115,24 +111,22 @@ def settle_cutoff(
 
 
 def split(
-    table: pl.DataFrame, testing_window: int, history_start: str | date | None, min_years_own_slope: int
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str], dict[str, float]]:
+    table: pl.DataFrame, testing_window: int, history_start: str | date | None, contract: Contract
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, str]]:
     """Hold out the last months of each series to score the model; list the series for the shards.
 
     Returns:
-        Training part, held-out part, digest of both by id, and the slopes of the long histories in °C per decade, from
-        the training part alone: the prior of the series that are shorter than `min_years_own_slope`.
+        Training part, held-out part, and digest of both by id.
     """
-    training, holdout = train_test_split(table, testing_window, history_start=_day(history_start))
+    # What borrows needs no history of its own.
+    least = 0 if contract.on_short_series == "borrow" else MIN_TRAINING_MONTHS
+    training, holdout = train_test_split(
+        table, testing_window, history_start=_day(history_start), min_training_months=least
+    )
     halves = pl.concat([training.with_columns(held_out=pl.lit(False)), holdout.with_columns(held_out=pl.lit(True))])
     digests = {series: table_digest(rows) for (series,), rows in halves.partition_by("series", as_dict=True).items()}
     keys = {series: digests.get(series, "") for series in series_ids(table)}
-    slopes: dict[str, float] = {}
-    if min_years_own_slope:
-        parts = {part["series"][0]: part for part in training.partition_by("series", maintain_order=True)}
-        histories = each("history", lambda part: to_series(part, part["series"][0]), parts)
-        slopes = donor_slopes({series: one for series, one in histories.items() if isinstance(one, Series)})
-    return training, holdout, keys, slopes
+    return training, holdout, keys
 
 
 def _day(value: str | date | None) -> date | None:

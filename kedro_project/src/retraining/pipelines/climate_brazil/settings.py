@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from retraining.pipelines.climate_brazil.inputs import Inputs
-from retraining.pipelines.climate_brazil.parameters import Contract
+from retraining.pipelines.climate_brazil.parameters import Contract, FleetSettings
 from retraining.pipelines.climate_brazil.structural import InferenceConfig, ModelConfig
 
 
@@ -24,6 +24,7 @@ class TrainingSettings(Inputs):
     series: Sequence[str]
     model: ModelConfig
     inference: InferenceConfig
+    fleet: FleetSettings
     n_ahead: int
     testing_window: int
     history_start: str | date | None
@@ -36,6 +37,7 @@ class TrainingSettings(Inputs):
             "contract": contract.model_dump(mode="json"),
             "model": self.model.model_dump(mode="json"),
             "inference": self.inference.model_dump(mode="json"),
+            "fleet": self.fleet.model_dump(mode="json"),
             "n_ahead": self.n_ahead,
             "testing_window": self.testing_window,
             "history_start": self.history_start,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from retraining.pipelines.climate_brazil.fleet.learnt_fleet import LearntFleet
 from retraining.pipelines.climate_brazil.inputs import Inputs
 from retraining.pipelines.climate_brazil.structural import Posterior
 
@@ -20,9 +21,11 @@ class Trained(Inputs):
         posteriors: of each series, read when called.
         table: the observations, (series, date, temperature in °C).
         children: id of the child run by series.
+        fleet: what the series have taught each other.
     """
 
     forecasts: Mapping[str, Callable[[], pl.DataFrame]]
     posteriors: Mapping[str, Callable[[], Posterior]]
     table: pl.DataFrame
     children: Mapping[str, str]
+    fleet: LearntFleet

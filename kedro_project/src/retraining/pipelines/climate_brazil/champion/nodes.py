@@ -15,6 +15,7 @@ from retraining.pipelines.climate_brazil.champion.inputs import Trained
 from retraining.pipelines.climate_brazil.champion.remarks import Snapshot, remarks
 from retraining.pipelines.climate_brazil.figures.champion import forecasts_figure, scores_figure
 from retraining.pipelines.climate_brazil.figures.png import figure_png
+from retraining.pipelines.climate_brazil.fleet.learnt_fleet import FLEET_FILE
 from retraining.pipelines.climate_brazil.parameters import Monitoring
 from retraining.pipelines.climate_brazil.report.inputs import RunFacts, Scored
 from retraining.pipelines.climate_brazil.report.overview import FleetStatus, overview
@@ -101,11 +102,14 @@ def compare(
         incomplete=incomplete or (None if order else "no series finished"),
         compared_with=champion.number if champion else None,
         shared={name: both for name, both in beside.items() if both},
-        remarks=_other_kind(served, champion) or remarks(champion, *sides, labels, known.settings, carried),
+        remarks=[
+            *(_other_kind(served, champion) or remarks(champion, *sides, labels, known.settings, carried)),
+            trained.fleet.in_words,
+        ],
         **known.in_evidence(),
         pictures={CAPTIONS[name]: f"{PICTURES}/{name}.png" for name in pictures},
     )
-    files = {POSTERIORS: pack(kept), FORECASTS: parquet(everything)}
+    files = {POSTERIORS: pack(kept), FORECASTS: parquet(everything), FLEET_FILE: trained.fleet.to_json()}
     return everything, seen, pictures, evidence.model_dump(mode="json"), files
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from retraining.pipelines.climate_brazil.report.inputs import RunFacts
+from retraining.pipelines.climate_brazil.report.taught import Taught
 from retraining.pipelines.climate_brazil.series.gate import deserves_a_look, limits
 from retraining.pipelines.climate_brazil.series.scores import (
     NAIVE_MODELS,
@@ -39,6 +40,7 @@ class Findings:
         run: its months, the origin of its files, and the stations that were set aside.
         inference: when a fit deserves a look.
         watched: series that deserve attention (see ``watch_list``).
+        taught: what the series teach each other.
     """
 
     scores: Scores
@@ -46,6 +48,7 @@ class Findings:
     run: RunFacts
     inference: InferenceConfig
     watched: Sequence[Mapping[str, str]] = ()
+    taught: Taught | None = None
 
 
 def report_html(found: Findings, context: Mapping[str, Any], changes: Sequence[str] = ()) -> str:
@@ -68,6 +71,7 @@ def report_html(found: Findings, context: Mapping[str, Any], changes: Sequence[s
         failed=_failed(found.scores),
         quarantined=found.run.quarantine.to_dicts(),
         watched=found.watched,
+        taught=found.taught,
         changes=changes,
         month=_month_name(months["month"]),
         cutoff=months["cutoff"],
@@ -107,6 +111,8 @@ def report_text(found: Findings) -> str:
     if any("(!)" in row[-1] for row in rows):
         notes.append(limits(found.inference))
     notes += verdict(pooled)
+    if found.taught is not None:
+        notes.append(found.taught.in_words)
     notes += [f"failed: {s['label']}: {s['reason'] or 'no reason recorded'}" for s in _failed(found.scores)]
     notes += [f"quarantined: {q['label'] or q['file']}: {q['reason']}" for q in found.run.quarantine.to_dicts()]
     notes += [warning(one) for one in found.watched]
@@ -116,12 +122,14 @@ def report_text(found: Findings) -> str:
 
 
 def watch_list(overview: pl.DataFrame) -> list[dict[str, str]]:
-    """Series that are degraded, stale or carried over: label, what, reason."""
+    """Series that are degraded, stale, carried over or too short for a model: label, what, reason."""
     found = []
-    for row in overview.filter(pl.col("degraded") | pl.col("stale")).iter_rows(named=True):
+    borrowed = (pl.col("status") == "finished") & pl.col("reason").is_not_null()
+    for row in overview.filter(pl.col("degraded") | pl.col("stale") | borrowed).iter_rows(named=True):
         words = [row["status"].replace("_", " ")] if row["status"] == "carried_over" else []
         words += ["degraded"] if row["degraded"] else []
         words += ["stale"] if row["stale"] and not words else []
+        words = words or ["borrowed"]
         found.append({"label": row["label"], "what": ", ".join(words), "reason": row["reason"] or "—"})
     return found
 

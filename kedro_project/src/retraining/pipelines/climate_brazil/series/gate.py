@@ -18,9 +18,14 @@ MAX_R_HAT, MAX_DIVERGENCES = 1.01, 0
 
 
 def passes_gate(row: Mapping[str, Any], inference: InferenceConfig) -> bool:
-    """Whether a series' inference can be trusted, by the gate of the method that was used."""
+    """Whether a series' inference can be trusted, by the gates of the methods that were used, in both windows."""
     if row["status"] != "finished":
         return False
+    recent = {name.removeprefix("recent_"): value for name, value in row.items() if name.startswith("recent_")}
+    return _window_passes(row, inference) and (recent.get("method_used") is None or _window_passes(recent, inference))
+
+
+def _window_passes(row: Mapping[str, Any], inference: InferenceConfig) -> bool:
     known = {name: value for name, value in row.items() if value is not None}
     enough = known.get("ess", 0.0) >= inference.min_ess
     if row["method_used"] == "marginal":
@@ -32,7 +37,12 @@ def passes_gate(row: Mapping[str, Any], inference: InferenceConfig) -> bool:
 
 
 def deserves_a_look(row: Mapping[str, Any], inference: InferenceConfig) -> bool:
-    """Whether any diagnostic of a series is beyond its limit, whichever method it belongs to."""
+    """Whether any diagnostic of a series is beyond its limit, whichever method and window it belongs to."""
+    recent = {name.removeprefix("recent_"): value for name, value in row.items() if name.startswith("recent_")}
+    return _stands_out(row, inference) or _stands_out(recent, inference)
+
+
+def _stands_out(row: Mapping[str, Any], inference: InferenceConfig) -> bool:
     k_hat, ess, r_hat, divergences = (known_score(row, name) for name in ("k_hat", "ess", "r_hat", "divergences"))
     return (
         (k_hat or 0) > inference.max_k_hat

@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from retraining.pipelines.climate_brazil.fleet.learnt_fleet import LearntFleet
 from retraining.pipelines.climate_brazil.inputs import Inputs
+from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.structural import InferenceConfig, ModelConfig
 
 
@@ -18,13 +20,13 @@ class TrainingData(Inputs):
     """Tables of all series: months to train on and months held out (series, date, temperature in °C).
 
     Attributes:
-        slopes: of the long histories, °C per decade, by series.
+        fleet: what the series have taught each other.
         entries: label and file by series.
     """
 
     training: pl.LazyFrame
     holdout: pl.LazyFrame
-    slopes: Mapping[str, float]
+    fleet: LearntFleet
     entries: Mapping[str, Mapping[str, str]]
 
 
@@ -45,13 +47,18 @@ class Shard(Inputs):
 
 @dataclass(frozen=True)
 class TrainingSettings(Inputs):
-    """What decides the results of a series, beside its data."""
+    """What decides the results of a series, beside its data.
+
+    Attributes:
+        contract: from how many observed months on a series gets a model of its own.
+    """
 
     model: ModelConfig
     inference: InferenceConfig
     n_ahead: int
     seed: int
     min_years_own_slope: int
+    contract: Contract
 
 
 @dataclass(frozen=True)

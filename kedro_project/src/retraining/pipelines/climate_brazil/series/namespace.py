@@ -14,6 +14,7 @@ def series_namespace() -> Pipeline:
     """From the split tables to series that are trained, scored and recorded; a shard of them where one is given."""
     model, inference, seed, n_ahead = (f"params:{name}" for name in ("model", "inference", "seed", "n_ahead"))
     min_years = "params:min_years_own_slope"
+    contract = "params:contract"
     keep = {name: f"params:{name}" for name in ("series_artifacts", "log_artifacts")}
     inner = [
         wire(
@@ -21,7 +22,7 @@ def series_namespace() -> Pipeline:
             {
                 "training": "training_split",
                 "holdout": "holdout",
-                "slopes": "slopes",
+                "fleet": "fleet",
                 "entries": "entries",
                 "series": "shard",
                 "finished": "finished_runs",
@@ -31,6 +32,7 @@ def series_namespace() -> Pipeline:
                 "n_ahead": n_ahead,
                 "seed": seed,
                 "min_years_own_slope": min_years,
+                "contract": contract,
                 **keep,
             },
             ["work"],
@@ -80,7 +82,7 @@ def series_namespace() -> Pipeline:
         ),
         wire(series_nodes.check_series, ["outcome"], [], "check"),
     ]
-    passed_in = {"training_split", "holdout", "slopes", "entries", "shard", "finished_runs", "earlier_results"}
+    passed_in = {"training_split", "holdout", "fleet", "entries", "shard", "finished_runs", "earlier_results"}
     passed_in |= {"stations_origin", "model_graph"}
     passed_out = {"series_results", "posteriors", "series_forecasts", "series_runs"}
     return pipeline(
@@ -88,5 +90,5 @@ def series_namespace() -> Pipeline:
         namespace="series",
         inputs=set(named(*passed_in)),
         outputs=set(named(*passed_out)),
-        parameters=set(named(model, inference, seed, min_years, n_ahead, *keep.values())),
+        parameters=set(named(model, inference, seed, min_years, n_ahead, contract, *keep.values())),
     )

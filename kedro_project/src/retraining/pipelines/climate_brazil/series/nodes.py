@@ -22,18 +22,21 @@ from retraining.pipelines.climate_brazil.series.isolation import Failure, Series
 from retraining.pipelines.climate_brazil.stations.processing import data_digest, to_series
 from retraining.pipelines.climate_brazil.structural import (
     Forecast,
+    GroupClimate,
     InferenceConfig,
     ModelConfig,
     Posterior,
     Series,
+    Start,
     TooFewMonthsError,
+    borrow,
     climatology,
     climatology_trend,
     fit,
+    nobody_lends,
     score,
     seasonal_naive,
     skill,
-    with_pooled_slope,
 )
 from tracked_kedro.kedro_side.code_version import code_version
 
@@ -54,7 +57,10 @@ class Work:
         training: months before the holdout, °C.
         full: training and held-out months, °C.
         actual: (testing_window,) the held-out months, °C, NaN where missing.
-        model: its configuration, with the other series' slopes as prior where its history is short.
+        model: its configuration, with what the other series have taught.
+        start: where its fit among the donors ended; None where it was none of them.
+        climate: of its group, where a history is too short for a model; None where nobody lends one.
+        least: observed months that are not too short.
         fingerprint: hash of data, parameters and code; equal fingerprints mean equal results.
     """
 
@@ -64,6 +70,9 @@ class Work:
     full: Series
     actual: np.ndarray
     model: ModelConfig
+    start: Start | None
+    climate: GroupClimate | None
+    least: int
     fingerprint: str
 
 
@@ -89,16 +98,25 @@ def select_series(data: TrainingData, shard: Shard, settings: TrainingSettings, 
     asked = list(shard.series) or list(dict.fromkeys([*kept, *held_out]))
 
     def prepare(series: str) -> Work:
-        if series not in kept:
-            known = "no observation of it is left to train on" if series in held_out else "the table does not have it"
-            raise UnknownSeriesError(f"{series}: {known}; it was in the list of series when the run began")
-        rows = kept[series]
-        held = held_out.get(series, rows.clear())
-        history = to_series(rows, series)
-        own_model = with_pooled_slope(settings.model, history, data.slopes, settings.min_years_own_slope)
+        if series not in kept and series not in held_out:
+            raise UnknownSeriesError(
+                f"{series}: the table does not have it; it was in the list of series when the run began"
+            )
+        held = held_out[series] if series in held_out else kept[series].clear()
+        rows = kept[series] if series in kept else _month_before(held)
+        history, whole = to_series(rows, series), to_series(pl.concat([rows, held]), series)
+        least, own_model, climate = settings.contract.min_months, settings.model, None
+        if _observed(whole) >= least:
+            # The whole of it only where the part before the held-out months is too short to tell the transform.
+            longer = history if _observed(history) >= least else whole
+            own_model = data.fleet.model_for(longer, settings.model, settings.min_years_own_slope)
+        if _observed(history) < least:
+            climate = data.fleet.climate(data.entries[series].get("group", ""))
         facts = {
             **parameters,
             "model": own_model.model_dump(),
+            "climate": climate and climate.model_dump(),
+            "least": least,
             "training": data_digest(rows),
             "holdout": data_digest(held),
         }
@@ -106,9 +124,12 @@ def select_series(data: TrainingData, shard: Shard, settings: TrainingSettings, 
             series=series,
             label=data.entries[series]["label"],
             training=history,
-            full=to_series(pl.concat([rows, held]), series),
+            full=whole,
             actual=to_series(held, series).values,
             model=own_model,
+            start=data.fleet.start(series),
+            climate=climate,
+            least=least,
             fingerprint=hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16],
         )
 
@@ -125,9 +146,33 @@ def _is_done(work: Work | Failure, shard: Shard) -> bool:
     return shard.finished.get(work.series) == work.fingerprint and work.series in shard.results
 
 
+def _observed(history: Series) -> int:
+    return int(history.observed.sum())
+
+
+def _month_before(held: pl.DataFrame) -> pl.DataFrame:
+    """A month without observation: the history of a series that is not older than the months held out."""
+    first = held.sort("date").head(1)
+    missing = pl.lit(None, dtype=pl.Float64)
+    return first.with_columns(date=pl.col("date").dt.offset_by("-1mo"), temperature=missing)
+
+
+def _fitted(history: Series, one: Work, inference: InferenceConfig, seed: int, start: Start | None) -> Posterior:
+    """Its posterior; its group's climatology while it is too short for one.
+
+    Raises:
+        TooFewMonthsError: it is too short, and nobody lends a climatology.
+    """
+    if _observed(history) >= one.least:
+        return fit(history, one.model, inference, seed=seed, start=start)
+    if one.climate is None:
+        raise nobody_lends(history)
+    return borrow(history, one.climate, one.model)
+
+
 def train(work: dict[str, Any], inference: InferenceConfig, seed: int) -> dict[str, Any]:
-    """Fit each series on the months before its holdout."""
-    return each("train", lambda one: fit(one.training, one.model, inference, seed=seed), work)
+    """Fit each series on the months before its holdout, starting from its fit among the donors."""
+    return each("train", lambda one: _fitted(one.training, one, inference, seed, one.start), work)
 
 
 def forecast(work: dict[str, Any], fits: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +211,7 @@ def refit(work: dict[str, Any], fits: dict[str, Any], inference: InferenceConfig
     """Fit each series again on everything before the cutoff, starting from the first fit."""
 
     def refit_one(one: Work, first: Posterior) -> Posterior:
-        return fit(one.full, one.model, inference, seed=seed, start=first.start)
+        return _fitted(one.full, one, inference, seed, first.start)
 
     return each("refit", refit_one, work, fits)
 

@@ -22,7 +22,14 @@ from retraining.pipelines.climate_brazil.series.isolation import Failure, each
 from retraining.pipelines.climate_brazil.series.nodes import Work
 from retraining.pipelines.climate_brazil.series.scores import DECIMALS
 from retraining.pipelines.climate_brazil.series.tables import FORECAST_SCHEMA, history_table, parquet
-from retraining.pipelines.climate_brazil.structural import Forecast, InferenceConfig, ModelConfig, Posterior, to_netcdf
+from retraining.pipelines.climate_brazil.structural import (
+    BORROWED,
+    Forecast,
+    InferenceConfig,
+    ModelConfig,
+    Posterior,
+    to_netcdf,
+)
 from tracked_kedro.child_runs.record import ChildRecord
 
 log = logging.getLogger(__name__)
@@ -115,6 +122,8 @@ def record(
                 "recent_window_start": str(posterior.recent.first_month) if posterior.recent else None,
                 "y_mean": float(posterior.y_mean),
                 "y_std": float(posterior.y_sd),
+                # Whether its priors are those that the other series have taught.
+                "borrows": posterior.model.shape_prior is not None,
                 # Prior of the slope from the other series, °C per decade; None where the slope is the series' own.
                 "pooled_slope_mean": posterior.model.pooled_slope_mean,
                 "pooled_slope_sd": posterior.model.pooled_slope_sd,
@@ -138,7 +147,7 @@ def record(
             forecasts[series] = pl.DataFrame(schema=FORECAST_SCHEMA)
         else:
             records[series] = value
-            rows[series] = _row(one, value, made.scores[series])
+            rows[series] = _row(one, value, made.scores[series]) | _of_second_window(made.posteriors[series])
             forecasts[series] = made.tables[series]
     kept = {series: made.posteriors[series] for series, row in rows.items() if row["status"] == "finished"}
     return rows, kept, forecasts, records, outcome
@@ -157,7 +166,7 @@ def _row(one: Work, record: ChildRecord, scores: Mapping[str, float]) -> dict[st
         "series": one.series,
         "label": one.label,
         "status": "finished",
-        "reason": None,
+        "reason": _flag(record),
         "n_months": record.parameters["n_months"],
         "first_month": record.parameters["training_start"],
         "last_month": record.parameters["training_end"],
@@ -165,6 +174,22 @@ def _row(one: Work, record: ChildRecord, scores: Mapping[str, float]) -> dict[st
         **{key: _number(value) for key, value in scores.items()},
         **{key: _number(value) for key, value in diagnostics.items()},
     }
+
+
+def _flag(record: ChildRecord) -> str | None:
+    """Why a finished series deserves attention."""
+    if record.tags["method_used"] != BORROWED:
+        return None
+    return f"{record.parameters['n_months']} observed months are too few for a model: {BORROWED}"
+
+
+def _of_second_window(posterior: Posterior) -> dict[str, Any]:
+    """How far the second window of a forecast can be trusted; nothing where there is none."""
+    recent = posterior.recent
+    if recent is None:
+        return {}
+    found = {key: _number(recent.diagnostics.get(key)) for key in ("k_hat", "ess", "r_hat", "divergences")}
+    return {f"recent_{key}": value for key, value in {"method_used": recent.method_used, **found}.items()}
 
 
 def _number(value: Any) -> float | int | None:

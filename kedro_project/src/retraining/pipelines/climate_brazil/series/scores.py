@@ -42,6 +42,12 @@ SCHEMA: dict[str, Any] = {
     "ess": pl.Float64,
     "r_hat": pl.Float64,
     "divergences": pl.Int64,
+    # Of the second window of the forecast, where there is one.
+    "recent_method_used": pl.String,
+    "recent_k_hat": pl.Float64,
+    "recent_ess": pl.Float64,
+    "recent_r_hat": pl.Float64,
+    "recent_divergences": pl.Int64,
     "seconds": pl.Float64,
 }
 

@@ -21,7 +21,8 @@ SHOWN = 5  # failures of one kind that a reason spells out
 
 _REMEDY = {
     "value_range": "outside value_range [{low:g}, {high:g}]; correct the file, write 999.90 where the month is missing",
-    "min_months": "fewer than min_months = {months}; wait for more data, or lower min_months in the parameters",
+    "min_months": "fewer than min_months = {months}; wait for more data, lower min_months in the parameters, or let it "
+    "borrow (on_short_series)",
     "month_start": "not the first of a month; date every row on the first",
     "unique": "a month that appears more than once; keep one row a month",
 }
@@ -38,7 +39,7 @@ def table_schema(rules: Contract) -> DataFrameSchema:
 
     def enough_months(data: Any) -> pl.LazyFrame:
         frame: pl.LazyFrame = data.lazyframe
-        return frame.select(pl.col("temperature").is_not_null().sum().over("series") >= rules.min_months)
+        return frame.select(pl.col("temperature").is_not_null().sum().over("series") >= rules.least_months)
 
     low, high = rules.value_range
     return pa.DataFrameSchema(
@@ -96,4 +97,4 @@ def contract_failures(
 def _sentence(kind: str, found: list[str], rules: Contract) -> str:
     low, high = rules.value_range
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"{', '.join(found[:SHOWN])}{more}: " + _REMEDY[kind].format(low=low, high=high, months=rules.min_months)
+    return f"{', '.join(found[:SHOWN])}{more}: " + _REMEDY[kind].format(low=low, high=high, months=rules.least_months)

@@ -57,9 +57,9 @@ def doubt(stations: dict[str, Station], entries: Entries, contract: Contract) ->
     used, reasons = dict(stations), {}
     for key, rows in by_series.items():
         one = stations[key].without(rows.filter(pl.col("kind") != flags.JUMP)["date"].to_list())
-        if one is None or one.observed < contract.min_months:
+        if one is None or one.observed < contract.least_months:
             left = 0 if one is None else one.observed
-            reasons[key] = f"{left} observed months are left, min_months is {contract.min_months}: {in_words(rows)}"
+            reasons[key] = f"{left} observed months are left, min_months is {contract.least_months}: {in_words(rows)}"
             del used[key]
         else:
             used[key] = one

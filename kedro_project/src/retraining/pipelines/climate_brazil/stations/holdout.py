@@ -59,6 +59,19 @@ def too_short(
     return reasons
 
 
+def too_old(table: pl.DataFrame, history_start: date | None) -> dict[str, str]:
+    """Series of which nothing was observed from `history_start` on, with the reason."""
+    if history_start is None:
+        return {}
+    newest = table.drop_nulls("temperature").group_by("series", maintain_order=True).agg(pl.col("date").max())
+    return {
+        series: f"its newest observation, {day}, is before history_start = {history_start}; choose an earlier one or "
+        "leave the series out"
+        for series, day in newest.iter_rows()
+        if day < history_start
+    }
+
+
 def _parts(table: pl.DataFrame, testing_window: int, history_start: date | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     if testing_window < 1:
         raise BadInputError(f"testing_window is {testing_window}; it must be 1 or more months")

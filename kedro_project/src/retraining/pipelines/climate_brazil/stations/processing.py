@@ -23,7 +23,7 @@ from retraining.pipelines.climate_brazil.errors import (
 )
 from retraining.pipelines.climate_brazil.parameters import Contract
 from retraining.pipelines.climate_brazil.stations.doubtful import Doubted, doubt, in_words
-from retraining.pipelines.climate_brazil.stations.holdout import too_short
+from retraining.pipelines.climate_brazil.stations.holdout import too_old, too_short
 from retraining.pipelines.climate_brazil.stations.intake import (
     Entries,
     Partitions,
@@ -88,7 +88,7 @@ def process_datasets(
     doubted = doubt(stations, entries, contract)
     newest = _newest(doubted)
     end = explicit or (shifted(newest, 1) if newest else None)
-    stations, reasons = _usable(doubted, end, testing_window, history_start)
+    stations, reasons = _usable(doubted, end, contract, testing_window, history_start)
     rejected += [rejection(key, entries, f"{entries[key]['file']}: {reason}") for key, reason in reasons.items()]
     _check(stations, rejected, contract, len(selected(series, entries)))
     if newest is None or end is None:
@@ -121,7 +121,7 @@ def _trained(station: Station, history_start: date | None) -> str:
 
 
 def _usable(
-    doubted: Doubted, end: date | None, testing_window: int, history_start: date | None
+    doubted: Doubted, end: date | None, contract: Contract, testing_window: int, history_start: date | None
 ) -> tuple[dict[str, Station], dict[str, str]]:
     """Series that can be trained, cut before `end`, and why the others are set aside."""
     reasons, stations = dict(doubted.reasons), {}
@@ -134,7 +134,10 @@ def _usable(
             stations[key] = cut
     if stations and testing_window:
         table = pl.concat(one.table(key) for key, one in stations.items())
-        reasons |= too_short(table, testing_window, history_start=history_start)
+        if contract.on_short_series == "borrow":
+            reasons |= too_old(table, history_start)
+        else:
+            reasons |= too_short(table, testing_window, history_start=history_start)
     return {key: one for key, one in stations.items() if key not in reasons}, reasons
 
 

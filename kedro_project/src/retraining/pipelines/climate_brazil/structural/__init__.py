@@ -31,14 +31,15 @@ from .errors import (
 if TYPE_CHECKING:
     from .auditing import audit
     from .baselines import climatology, climatology_trend, seasonal_naive
+    from .borrowed import BORROWED, BorrowedPosterior, borrow
     from .fitted_fleet import FittedFleet, FleetConfig, fit_fleet
     from .fitting import fit
     from .fleet import Fleet, pack
-    from .fleet_gate import Decision, decide
-    from .fleet_prior import Donor, FleetPrior, learn_fleet
+    from .fleet_gate import GATE_SERIES, Decision, decide, sampled
+    from .fleet_prior import DONOR_MONTHS, Donor, FleetPrior, learn_fleet
     from .forecast import Forecast
     from .graph import model_graph
-    from .grouping import group_climatology
+    from .grouping import GroupClimate, group_climatology, nobody_lends
     from .inference_data import from_inference_data, to_inference_data
     from .lognormal import LogMixture
     from .marginal import Start
@@ -46,12 +47,17 @@ if TYPE_CHECKING:
     from .pooling import donor_slopes, with_pooled_slope
     from .posterior import Posterior
     from .scoring import score, skill
-    from .series import Series
+    from .series import MIN_OBSERVED_MONTHS, Series
     from .storage import load_posterior, save_posterior, to_netcdf
     from .windows import AveragedForecast
 
 __all__ = [
+    "BORROWED",
+    "DONOR_MONTHS",
+    "GATE_SERIES",
+    "MIN_OBSERVED_MONTHS",
     "AveragedForecast",
+    "BorrowedPosterior",
     "ConstantSeriesError",
     "Decision",
     "Donor",
@@ -61,6 +67,7 @@ __all__ = [
     "FleetFileError",
     "FleetPrior",
     "Forecast",
+    "GroupClimate",
     "InferenceConfig",
     "InferenceError",
     "InvalidHorizonError",
@@ -76,6 +83,7 @@ __all__ = [
     "StructuralError",
     "TooFewMonthsError",
     "audit",
+    "borrow",
     "climatology",
     "climatology_trend",
     "decide",
@@ -87,7 +95,9 @@ __all__ = [
     "learn_fleet",
     "load_posterior",
     "model_graph",
+    "nobody_lends",
     "pack",
+    "sampled",
     "save_posterior",
     "score",
     "seasonal_naive",
@@ -102,14 +112,15 @@ __all__ = [
 _MODULES = {
     "auditing": ("audit",),
     "baselines": ("climatology", "climatology_trend", "seasonal_naive"),
+    "borrowed": ("BORROWED", "BorrowedPosterior", "borrow"),
     "fitted_fleet": ("FittedFleet", "FleetConfig", "fit_fleet"),
     "fitting": ("fit",),
     "fleet": ("Fleet", "pack"),
-    "fleet_gate": ("Decision", "decide"),
-    "fleet_prior": ("Donor", "FleetPrior", "learn_fleet"),
+    "fleet_gate": ("GATE_SERIES", "Decision", "decide", "sampled"),
+    "fleet_prior": ("DONOR_MONTHS", "Donor", "FleetPrior", "learn_fleet"),
     "forecast": ("Forecast",),
     "graph": ("model_graph",),
-    "grouping": ("group_climatology",),
+    "grouping": ("GroupClimate", "group_climatology", "nobody_lends"),
     "inference_data": ("from_inference_data", "to_inference_data"),
     "lognormal": ("LogMixture",),
     "marginal": ("Start",),
@@ -117,7 +128,7 @@ _MODULES = {
     "pooling": ("donor_slopes", "with_pooled_slope"),
     "posterior": ("Posterior",),
     "scoring": ("score", "skill"),
-    "series": ("Series",),
+    "series": ("MIN_OBSERVED_MONTHS", "Series"),
     "storage": ("load_posterior", "save_posterior", "to_netcdf"),
     "windows": ("AveragedForecast",),
 }

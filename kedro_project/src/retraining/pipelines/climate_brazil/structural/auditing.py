@@ -38,6 +38,8 @@ def audit(
     """
     import arviz as az  # heavy
 
+    if not len(posterior.log_theta):
+        raise StructuralError(f"series {series.id!r} borrows its group's climatology: there is no posterior to audit")
     model, inference = model or posterior.model, inference or DEFAULT
     if model != posterior.model or len(series) != len(posterior.series) or series.id != posterior.series_id:
         raise StructuralError(

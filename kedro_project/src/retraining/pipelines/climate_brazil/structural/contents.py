@@ -5,6 +5,8 @@
 `observed_data`           temperature         the training months, degC, float64, NaN = missing
 `posterior_predictive`    mean, sd, low, high in-sample summary (80 % highest-density interval), degC, float32
 
+Of a series that borrows its group's climatology there are no points; the line has that climatology.
+
 Data and theta determine everything else. Exact conditional Gaussians of 1,000 points would be 600 kB, resampled
 draws of all variables 60 kB; this is about 40 kB and loses nothing.
 """
@@ -15,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .borrowed import BorrowedPosterior, borrow
 from .config import ModelConfig
 from .errors import PosteriorFileError
+from .grouping import GroupClimate
 from .marginal import Start
 from .posterior import Posterior
 from .priors import HYPERPARAMETERS
@@ -65,6 +69,7 @@ def has_recent(attribute: str) -> bool:
 
 def _plain(posterior: Posterior) -> dict[str, Any]:
     start = posterior.start
+    climate = posterior.climate if isinstance(posterior, BorrowedPosterior) else None
     return {
         "format": FORMAT,
         "series_id": posterior.series_id,
@@ -77,11 +82,13 @@ def _plain(posterior: Posterior) -> dict[str, Any]:
         "seed": posterior.seed,
         "draws": posterior.draws,
         "chains": posterior.chains,
-        "start": {
+        "start": start
+        and {
             "mode": start.mode.tolist(),
             "location": start.proposal.location.tolist(),
             "scale": start.proposal.scale.tolist(),
         },
+        **({} if climate is None else {"climate": climate.model_dump()}),
     }
 
 
@@ -120,6 +127,8 @@ def _again(
     recent: Posterior | None = None,
 ) -> Posterior:
     start = kept["start"]
+    if "climate" in kept:
+        return borrow(series, GroupClimate(**kept["climate"]), ModelConfig(**kept["model"]))
     return Posterior(
         series,
         ModelConfig(**kept["model"]),

@@ -17,7 +17,7 @@ from .fleet_prior import FleetPrior, learn_fleet
 from .posterior import Posterior
 from .series import MIN_OBSERVED_MONTHS, PERIOD, Series
 
-ORIGINS, SAMPLE = 3, 50
+ORIGINS, GATE_SERIES = 3, 50
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Decision:
     Attributes:
         used: in the fits of the fleet.
         reason: in words.
-        with_fleet: mean CRPS over the compared series and origins, in sds of the series; NaN without any.
+        with_fleet: mean CRPS over the compared series and origins, in sds of the series; None without any.
         without: the same of the model's own priors.
         cases: forecasts that were compared.
         origins: how many origins they had.
@@ -35,8 +35,8 @@ class Decision:
 
     used: bool
     reason: str
-    with_fleet: float = float("nan")
-    without: float = float("nan")
+    with_fleet: float | None = None
+    without: float | None = None
     cases: int = 0
     origins: int = 0
 
@@ -47,29 +47,42 @@ def sampled(ids: Sequence[str], count: int, seed: int) -> list[str]:
 
 
 def decide(
-    fleet: Sequence[Series], model: ModelConfig, inference: InferenceConfig, seed: int = 0, n_ahead: int | None = None
+    fleet: Sequence[Series],
+    model: ModelConfig,
+    inference: InferenceConfig,
+    seed: int = 0,
+    *,
+    alone: ModelConfig | None = None,
 ) -> Decision:
-    """Compare both on the fleet's last three origins.
+    """Compare both a year ahead on the fleet's last three origins.
 
     decide(list_of_series, ModelConfig(), InferenceConfig()).used
+
+    Args:
+        fleet: of which a sample of fifty is compared.
+        model: of a series that borrows.
+        inference: of all these fits; a series that it cannot fit is left out.
+        seed: of the sample and of the fits.
+        alone: model of a series that does not borrow, where that is another one (without a second window, say).
     """
-    chosen = set(sampled([one.id for one in fleet], SAMPLE, seed))
+    chosen = set(sampled([one.id for one in fleet], GATE_SERIES, seed))
     members = [one for one in fleet if one.id in chosen]
-    ahead = n_ahead or model.period
     gains: list[tuple[float, float]] = []
     origins = 0
     end = max((one.last_month for one in members), default=np.datetime64("1970-01"))
     for back in range(1, ORIGINS + 1):
         last = end - back * PERIOD
         known = {one.id: one.until(last) for one in members if one.first_month <= last <= one.last_month}
-        plain = _fits(known, model, inference, seed)
+        plain = _fits(known, alone or model, inference, seed)
         prior = learn_fleet(plain.values())
-        here = [_pair(one, plain[one.id], prior, inference, seed, ahead) for one in members if one.id in plain]
+        here = [_pair(one, plain[one.id], model, prior, inference, seed) for one in members if one.id in plain]
         compared = [pair for pair in here if pair is not None]
         origins += bool(compared)
         gains += compared
     if origins < ORIGINS:
-        return Decision(False, f"only {origins} of {ORIGINS} past origins can be compared: histories are too short")
+        return Decision(
+            False, f"only {origins} of {ORIGINS} past origins can be compared: histories are too short, or too few"
+        )
     with_fleet, without = (float(one) for one in np.mean(gains, axis=0))
     used = with_fleet < without
     reason = f"CRPS {with_fleet:.3f} with the fleet's prior, {without:.3f} without, in sds of the series"
@@ -88,14 +101,18 @@ def _fits(known: dict[str, Series], model: ModelConfig, inference: InferenceConf
 
 
 def _pair(
-    series: Series, plain: Posterior, prior: FleetPrior, inference: InferenceConfig, seed: int, n_ahead: int
+    series: Series, plain: Posterior, model: ModelConfig, prior: FleetPrior, inference: InferenceConfig, seed: int
 ) -> tuple[float, float] | None:
     """(with, without) of one series at one origin; None where nothing was observed after it, or nobody can teach it."""
-    own = prior.model_for(series.id, plain.model)
-    actual = series.values[len(plain.series) : len(plain.series) + n_ahead]
-    if own == plain.model or not np.isfinite(actual).any():
+    settled = plain.model.model_copy(update={"recent_years": model.recent_years})
+    taught = prior.model_for(series.id, settled)
+    actual = series.values[len(plain.series) : len(plain.series) + model.period]
+    if taught == settled or not np.isfinite(actual).any():
         return None
-    borrowed = fit(plain.series, plain.model, inference, seed=seed, start=plain.start, fleet=prior)
+    try:
+        borrowed = fit(plain.series, taught, inference, seed=seed, start=plain.start)
+    except StructuralError:
+        return None
     scores = [np.nanmean(one.forecast(len(actual)).crps(actual)) for one in (borrowed, plain)]
     scale = float(np.nanstd(plain.series.values))
     return float(scores[0]) / scale, float(scores[1]) / scale

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .contents import ATTRIBUTE, DATA, POINTS, RECENT_POINTS, from_contents, to_contents
-from .errors import PosteriorFileError
+from .errors import InferenceError, PosteriorFileError
 from .forecast import systematic
 from .posterior import Posterior
 from .predict import draw_coefficients
@@ -42,7 +42,12 @@ def to_inference_data(posterior: Posterior) -> "arviz.InferenceData":
     """Draws for a person, and what a posterior is made of (see `contents`), as ArviZ groups.
 
     idata = to_inference_data(posterior)
+
+    Raises:
+        InferenceError: the series is too short for a posterior.
     """
+    if not len(posterior.log_theta):
+        raise InferenceError(f"series {posterior.series_id!r} has no posterior: it borrows its group's climatology")
     import arviz as az  # heavy: with it xarray and pandas, half a second
     import xarray as xr
 

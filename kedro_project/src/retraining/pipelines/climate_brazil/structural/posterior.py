@@ -36,7 +36,8 @@ class Posterior:
     """Data and weighted log theta (S, 3) float32; `chains` > 1 when the points are unweighted chains of NUTS.
 
     `recent` is the posterior of the same model on the newest years alone: a forecast then averages both windows (see
-    windows). Everything else, components and audit too, speaks of the whole history.
+    windows). Everything else, components and audit too, speaks of the whole history. `start` is None where there is
+    none to go on from.
     """
 
     series: Series
@@ -45,7 +46,7 @@ class Posterior:
     raw_weight: NDArray[np.float32]
     method_used: str
     diagnostics: dict[str, float]
-    start: Start
+    start: Start | None
     seed: int
     draws: int = 1000
     chains: int = 1

@@ -39,7 +39,7 @@ def to_netcdf(posterior: Posterior, draws: bool = False) -> bytes:
     import h5py  # heavy, and a forecast needs none of it
 
     groups, attribute = to_contents(posterior)
-    if draws:
+    if draws and len(posterior.log_theta):
         axes = ("chain", "draw", "harmonic")
         groups["posterior"] = {name: (axes[: v.ndim], v) for name, v in posterior_draws(posterior).items()}
     days = posterior.series.months.astype("datetime64[D]").astype(np.int32)
@@ -68,7 +68,8 @@ def _write_group(group: "h5py.Group", arrays: Arrays, days: NDArray[np.int32]) -
             scales[dim] = group.create_dataset(dim, shape=(size,), dtype=">f4")  # never filled, so it takes no space
             scales[dim].make_scale(NO_COORDINATE.format(size))
     for variable, (dims, values) in arrays.items():
-        dataset = group.create_dataset(variable, data=values, compression="gzip", shuffle=True, chunks=values.shape)
+        packed = {"compression": "gzip", "shuffle": True, "chunks": values.shape} if values.size else {}
+        dataset = group.create_dataset(variable, data=values, **packed)
         for axis, dim in enumerate(dims):
             dataset.dims[axis].attach_scale(scales[dim])
 

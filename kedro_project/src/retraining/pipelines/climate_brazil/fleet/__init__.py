@@ -1,0 +1,1 @@
+"""What the series of a run teach each other, learnt before they are trained."""
