@@ -22,7 +22,7 @@ from tracked_kedro.promotion.datasets import (
     MlflowChampionsDataset,
     MlflowVersionDataset,
 )
-from tracked_kedro.promotion.evidence import Candidate, Evidence
+from tracked_kedro.promotion.evidence import EVIDENCE_FILE, Candidate, Evidence
 from tracked_kedro.promotion.registry import Registry, RegistryError
 from tracked_kedro.serving.server import Scorer
 from tracked_kedro.serving.signing import (
@@ -167,6 +167,18 @@ def test_nothing_of_an_attacker_is_run(
             scorer.refresh()
         assert "\n" not in str(caught.value)
     assert not registered.proof.exists()
+
+
+@pytest.mark.parametrize("gone", ["", EVIDENCE_FILE])
+def test_a_version_whose_files_are_gone_is_not_served_and_one_line_says_so(registered: Registered, gone: str) -> None:
+    place = registered.folder / gone
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    for reference in ("prices", "prices/1"):
+        done = CliRunner().invoke(commands, ["serve", "--model", reference, "--port", "5099"])
+        assert done.exit_code == 1
+        [line] = done.output.splitlines()
+        assert line.startswith("Error: prices version 1 ")
+        assert "is there no more; restore it from a backup, or retrain" in line
 
 
 def test_evidence_and_files_that_were_replaced_are_not_compared(registered: Registered) -> None:
