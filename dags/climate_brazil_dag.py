@@ -25,37 +25,40 @@ KEDRO = {
         "use_mlflow": "use_mlflow",
     },
 }
+DOCS = tasks.Docs("climate_brazil", versions=True)
 
 with DAG(
     dag_id="climate_brazil",
     description="Monthly retraining of one structural time-series model per temperature station",
-    doc_md=(
-        "### climate_brazil\n"
-        "\n"
-        "Retrains one Bayesian structural time-series model per temperature station, "
-        "once a month.\n"
-        "\n"
-        "* **Runs** on the third day of each month for the data up to the month "
-        "before; what is dated in the month in\n"
-        "  which the data interval ends is not read.\n"
-        "* **By hand**: *Trigger DAG*; every field of the form may stay as it is.\n"
-        "* **Without station files** it trains on a simulated sample where the "
-        "deployment allows that (`ALLOW_SIMULATED`), and\n"
-        "  run, version, report and pictures say so; elsewhere it fails, and says "
-        "where files belong.\n"
-        "* **Results**: one parent run per DAG run in the MLflow experiment "
-        "`climate_brazil`, with the report, and one\n"
-        "  child run per series with its scores, forecast plot, posterior and model.\n"
-        "* **When a series fails** the others go on; `report` names it and the DAG "
-        "run fails. Clear the failed tasks to\n"
-        "  try again: finished series are not trained twice.\n"
-        "\n"
-        "\n"
-        "**Unpausing** starts the newest interval that the schedule has due, and no "
-        "older one (`airflow backfill create` does that). It ends before it trains "
-        "where the champion has learnt the same data with the same code and "
-        "configuration.\n"
-        "A run that a person starts does not wait for it.\n"
+    doc_md=DOCS.of_dag(
+        text=(
+            "### climate_brazil\n"
+            "\n"
+            "Retrains one Bayesian structural time-series model per temperature station, "
+            "once a month.\n"
+            "\n"
+            "* **Runs** on the third day of each month for the data up to the month "
+            "before; what is dated in the month in\n"
+            "  which the data interval ends is not read.\n"
+            "* **By hand**: *Trigger DAG*; every field of the form may stay as it is.\n"
+            "* **Without station files** it trains on a simulated sample where the "
+            "deployment allows that (`ALLOW_SIMULATED`), and\n"
+            "  run, version, report and pictures say so; elsewhere it fails, and says "
+            "where files belong.\n"
+            "* **Results**: one parent run per DAG run in the MLflow experiment "
+            "`climate_brazil`, with the report, and one\n"
+            "  child run per series with its scores, forecast plot, posterior and model.\n"
+            "* **When a series fails** the others go on; `report` names it and the DAG "
+            "run fails. Clear the failed tasks to\n"
+            "  try again: finished series are not trained twice.\n"
+            "\n"
+            "\n"
+            "**Unpausing** starts the newest interval that the schedule has due, and no "
+            "older one (`airflow backfill create` does that). It ends before it trains "
+            "where the champion has learnt the same data with the same code and "
+            "configuration.\n"
+            "A run that a person starts does not wait for it.\n"
+        )
     ),
     schedule=CronDataIntervalTimetable("0 6 3 * *", timezone="UTC"),
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
@@ -210,53 +213,83 @@ with DAG(
         "execution_timeout": timedelta(minutes=60),
     },
 ):
+    stages = tasks.stages("prepare", "train", "decide")
     open_run = tasks.open_run.override(
         task_id="open_run",
-        doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
+        task_display_name="Open the MLflow run",
+        doc_md=DOCS.of_task(
+            "open_run", "Opens the parent MLflow run of this DAG run; its id is this task's XCom value."
+        ),
     )(max_age_months=6, **KEDRO)
     model_graph = tasks.RunNodes(
         task_id="model_graph",
-        doc_md=("Draw the model's graph, once for all runs of one configuration and one state of the engine's code."),
+        task_display_name="Draw the model's graph",
+        doc_md=DOCS.of_task("model_graph", "Draw the model's graph, once per configuration."),
+        task_group=stages["prepare"],
         nodes=["model_graph"],
         **KEDRO,
     )
     refresh = tasks.RunNodes(
         task_id="refresh",
-        doc_md=(
-            "Bring the station files up to date from their source, where one is "
-            "configured, and keep what the run will read."
+        task_display_name="Fetch the station files",
+        doc_md=DOCS.of_task(
+            "refresh",
+            (
+                "Bring the station files up to date from their source, where one is "
+                "configured, and keep what the run will read."
+            ),
         ),
+        task_group=stages["prepare"],
         nodes=["refresh"],
         **KEDRO,
     )
     process_datasets = tasks.RunNodes(
         task_id="process_datasets",
-        doc_md="Read the station files, and tell what the run is about to learn from.",
+        task_display_name="Read and check the stations",
+        doc_md=DOCS.of_task(
+            "process_datasets", "Read the station files, and tell what the run is about to learn from."
+        ),
+        task_group=stages["prepare"],
         nodes=["process_datasets"],
         ends_where_nothing_new=True,
         **KEDRO,
     )
     describe_run = tasks.RunNodes(
         task_id="describe_run",
-        doc_md="Tags of the parent run: its name, month and data, and the configured ones.",
+        task_display_name="Tag the run",
+        doc_md=DOCS.of_task(
+            "describe_run", "Tags of the parent run: its name, month and data, and the configured ones."
+        ),
+        task_group=stages["prepare"],
         nodes=["describe_run"],
         **KEDRO,
     )
     monitor = tasks.RunNodes(
         task_id="monitor",
-        doc_md=("Score what earlier champions had forecast for the months that have been observed since."),
+        task_display_name="Score earlier forecasts",
+        doc_md=DOCS.of_task(
+            "monitor", ("Score what earlier champions had forecast for the months that have been observed since.")
+        ),
+        task_group=stages["prepare"],
         nodes=["monitor"],
         **KEDRO,
     )
     timeseries_plot = tasks.RunNodes(
         task_id="timeseries_plot",
-        doc_md="Plot all series, interactive, with range selector.",
+        task_display_name="Plot all series",
+        doc_md=DOCS.of_task("timeseries_plot", "Plot all series, interactive, with range selector."),
+        task_group=stages["prepare"],
         nodes=["timeseries_plot"],
         **KEDRO,
     )
     train_test_split = tasks.RunNodes(
         task_id="train_test_split",
-        doc_md=("Hold out the last months of each series to score the model; list the series for the shards."),
+        task_display_name="Hold out months",
+        doc_md=DOCS.of_task(
+            "train_test_split",
+            ("Hold out the last months of each series to score the model; list the series for the shards."),
+        ),
+        task_group=stages["prepare"],
         nodes=["train_test_split"],
         **KEDRO,
     )
@@ -268,16 +301,23 @@ with DAG(
     )
     series_shards = tasks.list_shards.override(
         task_id="series_shards",
-        doc_md="Splits the keys of `series` into one shard per mapped task.",
+        task_display_name="List shards of series",
+        doc_md=DOCS.of_task("series_shards", "Splits the keys of `series` into one shard per mapped task."),
+        task_group=stages["train"],
     )(keys="climate_series_ids", size="series_per_task", **KEDRO)
     series = (
         tasks.run_shard.override(
             task_id="series",
-            doc_md=(
-                "Runs series.select, series.train, series.forecast, series.refit, "
-                "series.evaluate, series.forecast_ahead, series.forecast_plot, "
-                "series.forecast_tables, series.record, series.check for one shard of keys."
+            task_display_name="Train each series",
+            doc_md=DOCS.of_task(
+                "series",
+                (
+                    "Runs series.select, series.train, series.forecast, series.refit, "
+                    "series.evaluate, series.forecast_ahead, series.forecast_plot, "
+                    "series.forecast_tables, series.record, series.check for one shard of keys."
+                ),
             ),
+            task_group=stages["train"],
             execution_timeout=timedelta(minutes=240),
             map_index_template="{{ shard_label }}",
         )
@@ -287,28 +327,40 @@ with DAG(
 
     audit = tasks.RunNodes(
         task_id="audit",
-        doc_md=("Audit the fast posteriors of a few series with NUTS on the PyMC model, rotating by month."),
+        task_display_name="Audit with NUTS",
+        doc_md=DOCS.of_task(
+            "audit", ("Audit the fast posteriors of a few series with NUTS on the PyMC model, rotating by month.")
+        ),
+        task_group=stages["decide"],
         execution_timeout=timedelta(minutes=240),
         nodes=["audit"],
         **KEDRO,
     )
     compare = tasks.RunNodes(
         task_id="compare",
-        doc_md=("Set the run beside the champion, and put together the model of the whole fleet."),
+        task_display_name="Compare with the champion",
+        doc_md=DOCS.of_task(
+            "compare", ("Set the run beside the champion, and put together the model of the whole fleet.")
+        ),
+        task_group=stages["decide"],
         trigger_rule="all_done_min_one_success",
         nodes=["compare"],
         **KEDRO,
     )
     register = tasks.RunNodes(
         task_id="register",
-        doc_md="Register the model of this run as a new version, alias `challenger`.",
+        task_display_name="Register a model version",
+        doc_md=DOCS.of_task("register", "Register the model of this run as a new version, alias `challenger`."),
+        task_group=stages["decide"],
         nodes=["register"],
         xcom="climate_brazil_challenger",
         **KEDRO,
     )
     report = tasks.RunNodes(
         task_id="report",
-        doc_md="Report on all series of the run.",
+        task_display_name="Write the report",
+        doc_md=DOCS.of_task("report", "Report on all series of the run."),
+        task_group=stages["decide"],
         trigger_rule="all_done_min_one_success",
         nodes=["report"],
         xcom="climate_warnings",
@@ -317,18 +369,28 @@ with DAG(
     )
     decide = tasks.RunNodes(
         task_id="decide",
-        doc_md="Decide by the configured rules whether the challenger may become champion.",
+        task_display_name="Decide by the rules",
+        doc_md=DOCS.of_task("decide", "Decide by the configured rules whether the challenger may become champion."),
+        task_group=stages["decide"],
         nodes=["decide"],
         xcom="climate_brazil_decision",
         **KEDRO,
     )
     approve = tasks.approve(
         hours=72,
-        doc_md="Asks a person before `promote`, where the DAG parameter `promotion_mode` says so.",
+        task_display_name="Ask a person",
+        doc_md=DOCS.of_task(
+            "approve", ("Asks a person before `promote`, where the DAG parameter `promotion_mode` says so.")
+        ),
+        task_group=stages["decide"],
     )
     promote = tasks.RunNodes(
         task_id="promote",
-        doc_md=("Make the challenger champion, if the rules allow it and the mode, or a person, does too."),
+        task_display_name="Promote to champion",
+        doc_md=DOCS.of_task(
+            "promote", ("Make the challenger champion, if the rules allow it and the mode, or a person, does too.")
+        ),
+        task_group=stages["decide"],
         nodes=["promote"],
         approved_by="approve",
         on_success_callback=tasks.alerts("promoted"),
@@ -338,7 +400,8 @@ with DAG(
     )
     close_run = tasks.close_run.override(
         task_id="close_run",
-        doc_md="Gives the parent MLflow run the state that this DAG run ends with.",
+        task_display_name="Close the MLflow run",
+        doc_md=DOCS.of_task("close_run", "Gives the parent MLflow run the state that this DAG run ends with."),
         trigger_rule="all_done",
     )()
     open_run >> model_graph

@@ -22,41 +22,44 @@ KEDRO = {
         "use_mlflow": "use_mlflow",
     },
 }
+DOCS = tasks.Docs("movie_recommender", versions=True)
 
 with DAG(
     dag_id="movie_recommender",
     description=("Monthly retraining of the movie recommender from the stream of views and ratings"),
-    doc_md=(
-        "### movie_recommender\n"
-        "\n"
-        "Retrains a matrix factorisation with biases from a Kafka dump of views and "
-        "ratings, once a month.\n"
-        "\n"
-        "* **Runs** on the fourth day of each month on the whole stream up to the "
-        "month before; what is dated in the month\n"
-        "  in which the data interval ends is not read. `history_start` in the "
-        "parameters forgets what is older.\n"
-        "* **By hand**: *Trigger DAG*; every field of the form may stay as it is.\n"
-        "* **Without a stream** it trains on a simulated sample where the deployment "
-        "allows that (`ALLOW_SIMULATED`), and run,\n"
-        "  version, report and pictures say so; elsewhere it fails, and says where "
-        "the file belongs.\n"
-        "* **Results**: one run per DAG run in the MLflow experiment "
-        "`movie_recommender`, with the report, the model beside\n"
-        "  three baselines, and the recommendations. Filter runs by `metrics.rmse < "
-        "1`. The registered model\n"
-        "  `movie-recommender` gets a version, and the rules decide whether it "
-        "becomes champion.\n"
-        "* **When it fails**: `process_kafka` names the malformed lines where there "
-        "are too many, with their numbers; clear\n"
-        "  the task after mending the stream.\n"
-        "\n"
-        "\n"
-        "**Unpausing** starts the newest interval that the schedule has due, and no "
-        "older one (`airflow backfill create` does that). It ends before it trains "
-        "where the champion has learnt the same data with the same code and "
-        "configuration.\n"
-        "A run that a person starts does not wait for it.\n"
+    doc_md=DOCS.of_dag(
+        text=(
+            "### movie_recommender\n"
+            "\n"
+            "Retrains a matrix factorisation with biases from a Kafka dump of views and "
+            "ratings, once a month.\n"
+            "\n"
+            "* **Runs** on the fourth day of each month on the whole stream up to the "
+            "month before; what is dated in the month\n"
+            "  in which the data interval ends is not read. `history_start` in the "
+            "parameters forgets what is older.\n"
+            "* **By hand**: *Trigger DAG*; every field of the form may stay as it is.\n"
+            "* **Without a stream** it trains on a simulated sample where the deployment "
+            "allows that (`ALLOW_SIMULATED`), and run,\n"
+            "  version, report and pictures say so; elsewhere it fails, and says where "
+            "the file belongs.\n"
+            "* **Results**: one run per DAG run in the MLflow experiment "
+            "`movie_recommender`, with the report, the model beside\n"
+            "  three baselines, and the recommendations. Filter runs by `metrics.rmse < "
+            "1`. The registered model\n"
+            "  `movie-recommender` gets a version, and the rules decide whether it "
+            "becomes champion.\n"
+            "* **When it fails**: `process_kafka` names the malformed lines where there "
+            "are too many, with their numbers; clear\n"
+            "  the task after mending the stream.\n"
+            "\n"
+            "\n"
+            "**Unpausing** starts the newest interval that the schedule has due, and no "
+            "older one (`airflow backfill create` does that). It ends before it trains "
+            "where the champion has learnt the same data with the same code and "
+            "configuration.\n"
+            "A run that a person starts does not wait for it.\n"
+        )
     ),
     schedule=CronDataIntervalTimetable("30 6 4 * *", timezone="UTC"),
     start_date=datetime.fromisoformat("2019-01-01").replace(tzinfo=UTC),
@@ -143,97 +146,154 @@ with DAG(
         "execution_timeout": timedelta(minutes=60),
     },
 ):
+    stages = tasks.stages("prepare", "train", "decide")
     open_run = tasks.open_run.override(
         task_id="open_run",
-        doc_md="Opens the parent MLflow run of this DAG run; its id is this task's XCom value.",
+        task_display_name="Open the MLflow run",
+        doc_md=DOCS.of_task(
+            "open_run", "Opens the parent MLflow run of this DAG run; its id is this task's XCom value."
+        ),
     )(max_age_months=6, **KEDRO)
     keep_stream = tasks.RunNodes(
         task_id="keep_stream",
-        doc_md=("Keep the stream and the table of runtimes by content, so that this run can be made again."),
+        task_display_name="Keep the stream",
+        doc_md=DOCS.of_task(
+            "keep_stream", ("Keep the stream and the table of runtimes by content, so that this run can be made again.")
+        ),
+        task_group=stages["prepare"],
         nodes=["keep_stream"],
         **KEDRO,
     )
     process_kafka = tasks.RunNodes(
         task_id="process_kafka",
-        doc_md=(
-            "Read the stream batch by batch up to the cutoff; malformed lines go to the "
-            "rejects, with number and reason."
+        task_display_name="Read and check the stream",
+        doc_md=DOCS.of_task(
+            "process_kafka",
+            (
+                "Read the stream batch by batch up to the cutoff; malformed lines go to the "
+                "rejects, with number and reason."
+            ),
         ),
+        task_group=stages["prepare"],
         nodes=["process_kafka"],
         **KEDRO,
     )
     aggregate_ratings = tasks.RunNodes(
         task_id="aggregate_ratings",
-        doc_md=("Join views and ratings to one row per user and movie: distinct minutes watched, and mean rating."),
+        task_display_name="Join views and ratings",
+        doc_md=DOCS.of_task(
+            "aggregate_ratings",
+            ("Join views and ratings to one row per user and movie: distinct minutes watched, and mean rating."),
+        ),
+        task_group=stages["prepare"],
         nodes=["aggregate_ratings"],
         **KEDRO,
     )
     describe_run = tasks.RunNodes(
         task_id="describe_run",
-        doc_md="Tags of the parent run: its name, month and data, and the configured ones.",
+        task_display_name="Tag the run",
+        doc_md=DOCS.of_task(
+            "describe_run", "Tags of the parent run: its name, month and data, and the configured ones."
+        ),
+        task_group=stages["prepare"],
         nodes=["describe_run"],
         **KEDRO,
     )
     list_rejects = tasks.RunNodes(
         task_id="list_rejects",
-        doc_md=("Keep the first malformed lines, with their numbers and reasons, where a person will look for them."),
+        task_display_name="List malformed lines",
+        doc_md=DOCS.of_task(
+            "list_rejects",
+            ("Keep the first malformed lines, with their numbers and reasons, where a person will look for them."),
+        ),
+        task_group=stages["prepare"],
         nodes=["list_rejects"],
         **KEDRO,
     )
     normalize_minutes = tasks.RunNodes(
         task_id="normalize_minutes",
-        doc_md=("Add the share of the runtime that was watched, clipped to 0–1, and the liking to be learnt, 1 to 5."),
+        task_display_name="Turn minutes into ratings",
+        doc_md=DOCS.of_task(
+            "normalize_minutes",
+            ("Add the share of the runtime that was watched, clipped to 0–1, and the liking to be learnt, 1 to 5."),
+        ),
+        task_group=stages["prepare"],
         nodes=["normalize_minutes"],
         ends_where_nothing_new=True,
         **KEDRO,
     )
     train_and_evaluate = tasks.RunNodes(
         task_id="train_and_evaluate",
-        doc_md=(
-            "Train on a part of the pairs, score on the rest beside the baselines, and train again on all of them."
+        task_display_name="Train and evaluate",
+        doc_md=DOCS.of_task(
+            "train_and_evaluate",
+            ("Train on a part of the pairs, score on the rest beside the baselines, and train again on all of them."),
         ),
+        task_group=stages["train"],
         nodes=["train_and_evaluate"],
         **KEDRO,
     )
     candidate = tasks.RunNodes(
         task_id="candidate",
-        doc_md=("Put together the model that is registered, and the evidence for and against it."),
+        task_display_name="Put the version together",
+        doc_md=DOCS.of_task(
+            "candidate", ("Put together the model that is registered, and the evidence for and against it.")
+        ),
+        task_group=stages["decide"],
         nodes=["candidate"],
         **KEDRO,
     )
     report = tasks.RunNodes(
         task_id="report",
-        doc_md="Report on the model beside the baselines.",
+        task_display_name="Write the report",
+        doc_md=DOCS.of_task("report", "Report on the model beside the baselines."),
+        task_group=stages["decide"],
         nodes=["report"],
         **KEDRO,
     )
     top_n = tasks.RunNodes(
         task_id="top_n",
-        doc_md=("List the best unseen movies of every user, and the popular list for everybody else (user null)."),
+        task_display_name="Recommend movies",
+        doc_md=DOCS.of_task(
+            "top_n", ("List the best unseen movies of every user, and the popular list for everybody else (user null).")
+        ),
+        task_group=stages["decide"],
         nodes=["top_n"],
         **KEDRO,
     )
     register = tasks.RunNodes(
         task_id="register",
-        doc_md="Register the model of this run as a new version, alias `challenger`.",
+        task_display_name="Register a model version",
+        doc_md=DOCS.of_task("register", "Register the model of this run as a new version, alias `challenger`."),
+        task_group=stages["decide"],
         nodes=["register"],
         xcom="movie_recommender_challenger",
         **KEDRO,
     )
     decide = tasks.RunNodes(
         task_id="decide",
-        doc_md="Decide by the configured rules whether the challenger may become champion.",
+        task_display_name="Decide by the rules",
+        doc_md=DOCS.of_task("decide", "Decide by the configured rules whether the challenger may become champion."),
+        task_group=stages["decide"],
         nodes=["decide"],
         xcom="movie_recommender_decision",
         **KEDRO,
     )
     approve = tasks.approve(
         hours=72,
-        doc_md="Asks a person before `promote`, where the DAG parameter `promotion_mode` says so.",
+        task_display_name="Ask a person",
+        doc_md=DOCS.of_task(
+            "approve", ("Asks a person before `promote`, where the DAG parameter `promotion_mode` says so.")
+        ),
+        task_group=stages["decide"],
     )
     promote = tasks.RunNodes(
         task_id="promote",
-        doc_md=("Make the challenger champion, if the rules allow it and the mode, or a person, does too."),
+        task_display_name="Promote to champion",
+        doc_md=DOCS.of_task(
+            "promote", ("Make the challenger champion, if the rules allow it and the mode, or a person, does too.")
+        ),
+        task_group=stages["decide"],
         nodes=["promote"],
         approved_by="approve",
         on_success_callback=tasks.alerts("promoted"),
@@ -243,7 +303,8 @@ with DAG(
     )
     close_run = tasks.close_run.override(
         task_id="close_run",
-        doc_md="Gives the parent MLflow run the state that this DAG run ends with.",
+        task_display_name="Close the MLflow run",
+        doc_md=DOCS.of_task("close_run", "Gives the parent MLflow run the state that this DAG run ends with."),
         trigger_rule="all_done",
     )()
     open_run >> keep_stream

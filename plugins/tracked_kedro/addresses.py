@@ -27,6 +27,17 @@ def to_mlflow(path: str) -> str:
     return f"{airflow_root()}{TO_MLFLOW}/{path}"
 
 
+def run_in_mlflow(run_id: str) -> str:
+    """Address that leads to a run; only its path where Airflow's own address is not known, as in `make retrain`."""
+    base = conf.get("api", "base_url", fallback="") or ""
+    return f"{base.rstrip('/')}{TO_MLFLOW}/run/{run_id}"
+
+
+def newest_in_mlflow(dag: str, page: str = "") -> str:
+    """Path on Airflow's host that leads to the newest run of a DAG in MLflow, or to its `report` or `version`."""
+    return to_mlflow(f"dag/{quote(dag, safe='')}" + (f"/{page}" if page else ""))
+
+
 def picture(run_id: str, path: str) -> str:
     """Path on Airflow's host of a picture among a run's artifacts."""
     return to_mlflow(f"picture/{run_id}/{quote(path)}")

@@ -6,7 +6,8 @@ What a subclass overrides stands in that class: `kedro_side.config_loader` (Kedr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,19 @@ def store_of(client: Any) -> Any:
 def download_file(repository: Any, path: str, target: Path) -> None:
     """One file of an artifact repository (MLflow 3.17), where `download_artifacts` lists its folder first."""
     repository._download_file(path, str(target))
+
+
+def around_each_try(context: Callable[[Any], AbstractContextManager[None]]) -> None:
+    """Have `dag.test` run each try in this process within a context that is given the try (task SDK 1.3).
+
+    Airflow opens the log of a try in the process that it starts for it; here it starts none, and offers no place.
+    """
+    from airflow.sdk.execution_time import supervisor
+
+    run = supervisor.run_task_in_process
+
+    def run_within(ti: Any, *arguments: Any, **more: Any) -> Any:
+        with context(ti):
+            return run(ti, *arguments, **more)
+
+    supervisor.run_task_in_process = run_within

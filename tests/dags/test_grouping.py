@@ -57,12 +57,18 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "by_node": {
         **DOC,
         "group_by": "node",
+        "train": ["train"],
         "tagged": {
             "heavy": {"pool": "heavy", "pool_slots": 2, "retries": 5, "executor": "CeleryExecutor", "queue": "big"},
             "nightly": {"retries": 0, "timeout_minutes": 90},
         },
         "tasks": {
-            "train": {"executor": "KubernetesExecutor", "pod_override": POD, "retry_delay_seconds": 7},
+            "train": {
+                "title": "Fit it all",
+                "executor": "KubernetesExecutor",
+                "pod_override": POD,
+                "retry_delay_seconds": 7,
+            },
             "split": {"priority_weight": 9, "trigger_rule": "all_done"},
         },
     },
@@ -85,6 +91,7 @@ def facts(task):
     known = {"does": getattr(task, "nodes", None), "kind": task.task_type, "after": sorted(task.upstream_task_ids)}
     known |= {key: getattr(task, key) for key in ("pool", "pool_slots", "retries", "executor", "queue", "doc_md")}
     known |= {"weight": task.priority_weight, "rule": task.trigger_rule.value}
+    known |= {"title": task.task_display_name, "group": task.task_group.group_id}
     known |= {"delay": task.retry_delay.total_seconds()}
     known |= {"minutes": task.execution_timeout.total_seconds() / 60, "pod": type(pod).__name__}
     if hasattr(pod, "spec"):
@@ -163,7 +170,28 @@ def test_one_task_per_namespace_mapped_or_not(in_a_cluster: dict):
         "plots": (["plots.draw", "plots.show"], ["flats"]),
         "close_run": (None, ["plots"]),
     }
-    assert tasks["plots"]["doc_md"] == "Runs plots.draw, plots.show."
+    assert tasks["plots"]["doc_md"].startswith("Runs plots.draw, plots.show.\n")
+
+
+def test_tasks_stand_in_boxes_of_the_graph_that_leave_their_ids_alone(in_a_cluster: dict):
+    assert {task: known["group"] for task, known in in_a_cluster["by_node"].items()} == {
+        "open_run": None,
+        "split": "stage_prepare",
+        "train": "stage_train",
+        "flats_score": "stage_decide",
+        "close_run": None,
+    }
+    mapped = {task: known["group"] for task, known in in_a_cluster["by_namespace"].items()}
+    assert mapped["flats_shards"] == mapped["flats"] == "stage_train"
+    assert mapped["list"] == "stage_prepare" and mapped["plots"] == "stage_decide"
+    assert {known["group"] for known in in_a_cluster["by_memory"].values()} == {None}
+
+
+def test_a_task_is_called_what_its_block_says_or_by_its_name(in_a_cluster: dict):
+    titles = {task: known["title"] for task, known in in_a_cluster["by_node"].items()}
+    assert titles["train"] == "Fit it all"
+    assert titles["flats_score"] == "Flats score"
+    assert titles["open_run"] == "Open the MLflow run"
 
 
 def test_one_task_for_nodes_that_share_memory(in_a_cluster: dict):

@@ -52,8 +52,22 @@ def test_is_described(dag: Any):
     assert dag.tags
     assert len(dag.doc_md) > 200
     for task in dag.tasks:
-        assert task.doc_md, task.task_id
+        assert f"](/to-mlflow/dag/{dag.dag_id}/version)" in task.doc_md, task.task_id
         assert task.owner not in ("", "airflow"), task.task_id
+
+
+def test_its_graph_is_legible(dag: Any):
+    """Names that say what a task does, no two alike, in three boxes between the first and the last."""
+    titles = [task.task_display_name for task in dag.tasks]
+    assert len(set(titles)) == len(titles)
+    assert all(" " in title and "_" not in title and len(title) <= 40 for title in titles), titles
+    groups = {
+        child.group_id: child.group_display_name
+        for child in dag.task_group.children.values()
+        if hasattr(child, "children")
+    }
+    assert groups == {"stage_prepare": "Prepare", "stage_train": "Train", "stage_decide": "Decide"}
+    assert {one for one in dag.task_group.children if not one.startswith("stage_")} == {OPEN_RUN_TASK, CLOSE_RUN_TASK}
 
 
 def test_runs_monthly_with_a_data_interval(dag: Any):

@@ -36,11 +36,14 @@ def dags_test(dag: str) -> None:
     from airflow.api_fastapi import app  # noqa: F401
     from airflow.api_fastapi.execution_api import app as execution_api  # noqa: F401
 
+    from tracked_kedro.cli.task_logs import TaskLogs
+
     parameters = sys.stdin.readline()
     if not parameters:
         return
     # As a person would have typed it: Airflow, and the listener, go by it.
     sys.argv = ["airflow", "dags", "test", dag, "--conf", json.dumps(json.loads(parameters))]
+    TaskLogs().keep()
     airflow.main()
 
 

@@ -73,20 +73,20 @@ def _evidence(decision: dict[str, Any], run_id: str) -> str:
     return "\n".join(lines)
 
 
-def approve(*, hours: float, doc_md: str) -> PromotionApproval:
+def approve(*, hours: float, **settings: Any) -> PromotionApproval:
     """The task `approve` of a generated DAG.
 
     Args:
         hours: how long a person may take to answer; no answer means no.
-        doc_md: the task's documentation.
+        settings: Airflow's, such as the task's documentation.
     """
     comment = Param("", type=["string", "null"], title="Comment", description="Kept with the version.")
     return PromotionApproval(
         task_id=names.APPROVE_TASK,
-        doc_md=doc_md,
         subject="Promote the challenger?",
         defaults="Reject",
         response_timeout=timedelta(hours=hours),
         params={COMMENT: comment},
         on_skipped_callback=alerts(NOT_PROMOTED),
+        **settings,
     )

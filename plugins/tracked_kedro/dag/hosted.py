@@ -17,6 +17,7 @@ from tracked_kedro.dag.executors import executor, pod_override
 from tracked_kedro.dag.opening import opened_parent, refuse_unknown_parameters
 from tracked_kedro.dag.promoting import Steps, carried_out, end_task
 from tracked_kedro.dag.retries import RETRY_POLICY
+from tracked_kedro.dag.shown import Docs, stages
 from tracked_kedro.dag.task_session import guarded, in_parent, parent_of, promotion_mode, run_key_of, session_of
 from tracked_kedro.dag.tasks import approve, close_run
 from tracked_kedro.errors import PermanentError
@@ -30,6 +31,7 @@ from tracked_kedro.kedro_side.sessions import Session
 __all__ = [
     "PLAIN",
     "RETRY_POLICY",
+    "Docs",
     "RunNodes",
     "alerts",
     "approve",
@@ -41,6 +43,7 @@ __all__ = [
     "pod_override",
     "promote",
     "register",
+    "stages",
 ]
 
 log = logging.getLogger(__name__)

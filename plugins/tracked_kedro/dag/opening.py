@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracked_kedro import compatibility, names
+from tracked_kedro.addresses import run_in_mlflow
 from tracked_kedro.dag.abandoned import end_abandoned
 from tracked_kedro.dag.cutoffs import cutoff
 from tracked_kedro.dag.run_tags import airflow_identity, tags_of
@@ -56,6 +57,8 @@ def opened_parent(
         run_id = guarded(lambda: runs.in_parent(None, opened))
     if run_id is None:
         context["ti"].xcom_push(key=names.UNTRACKED, value=True)
+    else:
+        log.info("MLflow run: %s", run_in_mlflow(run_id))
     log.info("parent_run_id=%s", run_id)
     return run_id
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tracked_kedro import names
+from tracked_kedro.addresses import run_in_mlflow
 from tracked_kedro.dag.cutoffs import cutoff
 from tracked_kedro.dag.run_kinds import run_type
 from tracked_kedro.errors import PermanentError, classified
@@ -73,7 +74,7 @@ def in_parent(context: Any, session: Session, work: Callable[[], Any]) -> Any:
 
 
 def parent_of(context: Any) -> str | None:
-    """Id of the parent run, None where `open_run` said that nothing is tracked.
+    """Id of the parent run, which the task's log then begins with; None where `open_run` said that nothing is tracked.
 
     Raises:
         PermanentError: it said neither: a person marked it as success. Each task would make a run of its own.
@@ -84,6 +85,8 @@ def parent_of(context: Any) -> str | None:
         raise PermanentError(
             f"{names.OPEN_RUN_TASK} left no parent run id (was it marked as success?); clear {names.OPEN_RUN_TASK}"
         )
+    if run_id is not None:
+        log.info("MLflow run: %s", run_in_mlflow(run_id))
     return run_id
 
 

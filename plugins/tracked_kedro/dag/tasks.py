@@ -18,6 +18,7 @@ from tracked_kedro.dag.promoting import carried_out, end_task, of_session
 from tracked_kedro.dag.retries import RETRY_POLICY
 from tracked_kedro.dag.run_kinds import is_the_schedules_own
 from tracked_kedro.dag.shards import keys_per_task
+from tracked_kedro.dag.shown import Docs, stages
 from tracked_kedro.dag.task_session import (
     guarded,
     in_parent,
@@ -35,6 +36,7 @@ from tracked_kedro.parent_run import runs
 __all__ = [
     "PLAIN",
     "RETRY_POLICY",
+    "Docs",
     "RunNodes",
     "alerts",
     "approve",
@@ -45,6 +47,7 @@ __all__ = [
     "open_run",
     "pod_override",
     "run_shard",
+    "stages",
 ]
 
 log = logging.getLogger(__name__)
@@ -126,12 +129,12 @@ class RunNodes(BaseOperator):
         return None
 
 
-def approve(*, hours: float, doc_md: str) -> BaseOperator:
+def approve(*, hours: float, **settings: Any) -> BaseOperator:
     """The task between `decide` and `promote` of a pipeline that promotes: see `tracked_kedro.dag.approval.approve`."""
     # A DAG that does not promote need not import Airflow's operator: 15 ms of each parsing.
     from tracked_kedro.dag import approval
 
-    return approval.approve(hours=hours, doc_md=doc_md)
+    return approval.approve(hours=hours, **settings)
 
 
 @task

@@ -50,6 +50,7 @@ class TaskSettings(_Model):
     """Settings of a task that differ from the DAG's.
 
     Attributes:
+        title: what Airflow's pages call the task; without it the beginning of its node's docstring, or its name.
         trigger_rule: Airflow's: what must have become of the tasks before it.
         retries: further tries after one that failed.
         retry_delay_seconds: between two tries.
@@ -62,6 +63,7 @@ class TaskSettings(_Model):
         pod_override: the Kubernetes executor's pod, in Kubernetes' own words (camelCase); resources go here.
     """
 
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
     trigger_rule: TriggerRule | None = None
     retries: Count | None = None
     retry_delay_seconds: Count | None = None
@@ -205,6 +207,8 @@ class Block(_Model):
         kedro_parameters: from a field of the form to the Kedro parameter that it sets.
         make: from a variable of make to the field that it sets (`make retrain CUTOFF=2024-01-01`).
         mapped: from a namespace to what it is mapped over: one task per so many keys.
+        train: tasks that train, besides mapped namespaces. They stand in the box "Train" of the DAG's graph, what
+            waits for them in "Decide", all else in "Prepare"; where no task is known to train there are no boxes.
         tagged: from a Kedro tag to settings of the tasks whose nodes have it; of two the later one wins.
         registered_model: of a pipeline that ends with register, decide and promote.
         warnings: from a task to the dataset among its outputs that lists warnings, one sentence each; they are alerts.
@@ -231,6 +235,7 @@ class Block(_Model):
     kedro_parameters: dict[str, str]
     make: dict[str, str | MakeVariable]
     mapped: dict[str, Mapped]
+    train: tuple[str, ...] = ()
     tagged: dict[str, TaskSettings]
     registered_model: RegisteredModel | None
     warnings: dict[str, str]

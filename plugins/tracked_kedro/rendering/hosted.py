@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from tracked_kedro.hosting.description import Description, describe
 from tracked_kedro.hosting.project import is_hosted
 from tracked_kedro.hosting.task_ids import task_ids
 from tracked_kedro.kedro_side.plain_values import PLAIN
-from tracked_kedro.names import PROMOTION, PROMOTION_MODE, REGISTERED_MODEL
+from tracked_kedro.names import APPROVE_TASK, PROMOTION, PROMOTION_MODE, REGISTERED_MODEL
 from tracked_kedro.rendering import hosted_preflight, preflight
 from tracked_kedro.rendering.block_reading import read_blocks
 from tracked_kedro.rendering.blocks import FILE
@@ -26,6 +26,7 @@ from tracked_kedro.rendering.completion import completed
 from tracked_kedro.rendering.hosted_blocks import HostedBlock, defaults
 from tracked_kedro.rendering.images import with_image
 from tracked_kedro.rendering.lasting import lasting, timeout_problems
+from tracked_kedro.rendering.shown import OWN_TASKS, PROMOTION_TASKS, STAGE_IDS, Shown, shown
 
 TEMPLATE = Path(__file__).parent / "templates" / "dag.py.j2"
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
@@ -104,10 +105,11 @@ def _dag(
     by = block.group_by or grouping.chosen(described)
     groups = grouping.grouped(described, by)
     taken = {
-        *preflight.OWN_TASKS,
+        *OWN_TASKS,
+        *STAGE_IDS,
         *preflight.TAKEN,
         "approve",
-        *(preflight.PROMOTION_TASKS if block.track.model else ()),
+        *(PROMOTION_TASKS if block.track.model else ()),
     }
     ids = task_ids([group.name for group in groups], taken)
     own = [*preflight.OWN_TASKS, *(("register",) if block.track.model else ())]
@@ -146,6 +148,7 @@ def _dag(
             node_objs=groups,
             ids=ids,
             plain=PLAIN,
+            **vars(_shown(block, described, groups, ids)),
             hosted=hosted,
         )
     )
@@ -160,6 +163,21 @@ def _with_image(
         return settings
     model: dict[str, Collection[str]] = dict.fromkeys(preflight.PROMOTION_TASKS if block.track.model else (), ())
     return with_image(block.image, settings, {"open_run": (), **tasks, **model}, tagged)
+
+
+def _shown(
+    block: HostedBlock, described: Description, groups: Sequence[grouping.Group], ids: Mapping[str, str]
+) -> Shown:
+    model = block.track.model
+    maker = described.maker(model.dataset) if model else None
+    made = [ids[group.name] for group in groups if maker and maker.name in group.nodes]
+    return shown(
+        groups,
+        ids,
+        {node.name: node.doc for node in described.nodes},
+        training=block.train or made,
+        promotion=(*PROMOTION_TASKS, APPROVE_TASK) if block.promotion else PROMOTION_TASKS[:1] if model else (),
+    )
 
 
 def _promotion(block: HostedBlock) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from tracked_kedro.hosting.description import Description
 from tracked_kedro.hosting.grouping import Group
 from tracked_kedro.rendering.blocks import FILE
 from tracked_kedro.rendering.hosted_blocks import HostedBlock
-from tracked_kedro.rendering.preflight import OWN_TASKS, PROMOTION_TASKS, instead
+from tracked_kedro.rendering.preflight import instead
+from tracked_kedro.rendering.shown import OWN_TASKS, PROMOTION_TASKS
 
 
 def problems(
@@ -115,7 +116,7 @@ def _circle(name: str, groups: Sequence[Group]) -> Iterator[str]:
 def _settings(name: str, block: HostedBlock, described: Description, ids: Mapping[str, str]) -> Iterator[str]:
     own = {*OWN_TASKS, *(("register",) if block.track.model else ()), *(PROMOTION_TASKS if block.promotion else ())}
     tasks = {*ids.values(), *own}
-    for key, named in (("tasks", block.tasks), ("warnings", block.warnings)):
+    for key, named in (("tasks", block.tasks), ("warnings", block.warnings), ("train", block.train)):
         for task in named:
             if task not in tasks:
                 yield f"{FILE}: {name}.{key}.{task}: the DAG has no such task{instead(task, sorted(tasks))}"

@@ -19,13 +19,10 @@ from tracked_kedro.names import PROMOTION, PROMOTION_MODE
 from tracked_kedro.rendering import grouping, pods
 from tracked_kedro.rendering.blocks import FILE, Block, TaskSettings
 from tracked_kedro.rendering.lasting import Lasting, lasting, timeout_problems
+from tracked_kedro.rendering.shown import OWN_TASKS, PROMOTION_TASKS, STAGE_IDS
 
-#: Tasks that the template adds to those of the pipeline.
-OWN_TASKS = ("open_run", "close_run")
-#: Tasks between which it puts `approve`.
-PROMOTION_TASKS = ("register", "decide", "promote")
 # Names that a generated DAG file uses itself: its tasks are variables too.
-TAKEN = {"tasks", "Asset", "datetime", "timedelta"}
+TAKEN = {"tasks", "stages", "Asset", "datetime", "timedelta"}
 # Airflow's limit.
 _TASK_ID_LENGTH = 250
 
@@ -163,6 +160,8 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
     owners: dict[str, list[str]] = defaultdict(list)
     for own in (*OWN_TASKS, *(["approve"] if block.registered_model else [])):
         owners[own].append("the DAG's own task")
+    for stage in STAGE_IDS:
+        owners[stage].append("a box of the DAG's graph")
     for group in groups:
         what = "namespace" if group.type == "namespace" else "node" if len(group.nodes) == 1 else "nodes"
         task = grouping.task_id(group)
@@ -182,11 +181,14 @@ def _task_ids(name: str, block: Block, pipeline: Pipeline, groups: list[GroupedN
                 f"{FILE}: {name}.registered_model: the pipeline has no node {task}; end it with "
                 f"tracked_kedro.promotion.pipeline.promotion({name!r})"
             )
+    tasks = owners.keys() - set(STAGE_IDS)
     for task, who in owners.items():
         if len(who) > 1:
             yield f"{name}: {' and '.join(who)} would both be task {task}; rename one of them"
-    for task in block.tasks.keys() - owners.keys():
-        yield f"{FILE}: {name}.tasks.{task}: the DAG has no such task; it has {', '.join(sorted(owners))}"
+    for task in block.tasks.keys() - tasks:
+        yield f"{FILE}: {name}.tasks.{task}: the DAG has no such task; it has {', '.join(sorted(tasks))}"
+    for task in sorted(set(block.train) - tasks):
+        yield f"{FILE}: {name}.train: the DAG has no task {task!r}; it has {', '.join(sorted(tasks))}"
     for tag in block.tagged.keys() - {tag for node in pipeline.nodes for tag in node.tags}:
         known = ", ".join(sorted({tag for node in pipeline.nodes for tag in node.tags})) or "none"
         yield f"{FILE}: {name}.tagged.{tag}: no node of the pipeline has this tag (they have: {known})"

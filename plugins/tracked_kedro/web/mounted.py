@@ -32,12 +32,14 @@ class Page:
         prefix: path below Airflow's root under which it is served.
         module: imported when it is needed; its function `application` builds the application.
         menu: what Airflow is told of the menu's entry.
+        icon: of the menu's entry, a file that the page serves; without one Airflow shows a plug.
     """
 
     name: str
     prefix: str
     module: str
     menu: Mapping[str, Any]
+    icon: str | None = None
 
     def app(self) -> dict[str, Any]:
         """An entry of a plugin's `fastapi_apps`."""
@@ -45,7 +47,9 @@ class Page:
 
     def view(self) -> dict[str, Any]:
         """An entry of a plugin's `external_views`."""
-        return {"name": self.name, "href": f"{airflow_root()}{self.prefix}/", **self.menu}
+        address = f"{airflow_root()}{self.prefix}"
+        icon = {"icon": f"{address}/static/{self.icon}"} if self.icon else {}
+        return {"name": self.name, "href": f"{address}/", **icon, **self.menu}
 
 
 class Application:

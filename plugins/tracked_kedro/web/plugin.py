@@ -17,7 +17,7 @@ _MENU = {"destination": "nav", "category": "browse"}
 #: A page is taken away with its line here, and its folder.
 PAGES = (
     Page("MLflow", TO_MLFLOW, "tracked_kedro.web.to_mlflow", _MENU),
-    Page("Forecasts", "/forecasts", "tracked_kedro.web.forecasts.app", _TOP | {"url_route": "forecasts"}),
+    Page("Forecasts", "/forecasts", "tracked_kedro.web.forecasts.app", _TOP | {"url_route": "forecasts"}, "icon.svg"),
 )
 
 

@@ -10,11 +10,15 @@ from starlette.responses import RedirectResponse, Response
 
 from tracked_kedro import mlflow_pages
 from tracked_kedro.kedro_side import tracking_server
+from tracked_kedro.names import MODEL_VERSION_TAG
 from tracked_kedro.web import shell
 from tracked_kedro.web.access import User, may_read
 from tracked_kedro.web.tracking import NotStoredError, Tracking, model_version_of
 
 _MOST_BYTES = 16 * 2**20  # of a picture
+# Runs of a DAG that are looked through for what the newest of them may not have yet.
+_RECENT = 10
+_FORBIDDEN = HTTPException(403, "You may not see the runs of this DAG")
 
 
 def application() -> FastAPI:
@@ -72,14 +76,51 @@ def _add_ways(app: FastAPI, tracking: Tracking) -> None:
 
         return _to(request, address)
 
+    @app.get("/dag/{dag}")
+    def newest_run(request: Request, user: User, dag: str) -> Response:
+        def address(base: str) -> str:
+            for found in _newest(tracking, user, dag, 1):
+                return mlflow_pages.run(base, found.info.experiment_id, found.info.run_id)
+            raise NotStoredError(f"{dag} has no run in MLflow yet")
+
+        return _to(request, address)
+
+    @app.get("/dag/{dag}/report")
+    def newest_report(request: Request, user: User, dag: str) -> Response:
+        def address(base: str) -> str:
+            # One that is under way, or has failed, may have none yet.
+            for found in _newest(tracking, user, dag, _RECENT):
+                if tracking.has_artifact(found, mlflow_pages.REPORT):
+                    return mlflow_pages.report(base, found.info.experiment_id, found.info.run_id)
+            raise NotStoredError(f"None of the newest runs of {dag} keeps {mlflow_pages.REPORT}")
+
+        return _to(request, address)
+
+    @app.get("/dag/{dag}/version")
+    def newest_version(request: Request, user: User, dag: str) -> Response:
+        def address(base: str) -> str:
+            for found in _newest(tracking, user, dag, _RECENT, MODEL_VERSION_TAG):
+                if version := model_version_of(found):
+                    return mlflow_pages.version(base, *version)
+            raise NotStoredError(f"{dag} has registered no model version yet")
+
+        return _to(request, address)
+
     def experiment_of(user: Any, run_id: str) -> str:
         return _run(tracking, user, run_id).info.experiment_id
+
+
+def _newest(tracking: Tracking, user: Any, dag: str, most: int, tag: str | None = None) -> list[Any]:
+    tracking.experiments_of(dag)  # one that is not there is not there for anybody
+    if not may_read(user, [dag]):
+        raise _FORBIDDEN
+    return tracking.newest(dag, most, tag)
 
 
 def _run(tracking: Tracking, user: Any, run_id: str) -> Any:
     found = tracking.run(run_id)
     if not may_read(user, tracking.dags_of(found)):
-        raise HTTPException(403, "You may not see the runs of this DAG")
+        raise _FORBIDDEN
     return found
 
 

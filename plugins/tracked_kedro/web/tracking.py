@@ -158,6 +158,40 @@ class Tracking:
 
         return download
 
+    def experiments_of(self, dag: str) -> list[str]:
+        """Names of the experiments that a DAG's runs are in.
+
+        Raises:
+            NotStoredError: none of this deployment's is that of such a DAG.
+        """
+        named = [name for name, dags in self.experiments().items() if dag in dags]
+        if not named:
+            raise NotStoredError("There is no such DAG whose runs are tracked here")
+        return named
+
+    def newest(self, dag: str, most: int, tag: str | None = None) -> list[Any]:
+        """Parent runs of a DAG, the newest first.
+
+        Args:
+            dag: its id, which `experiments` knows.
+            most: of so many.
+            tag: which they must have.
+
+        Raises:
+            NotStoredError: see `experiments_of`.
+        """
+        found = (self.client.get_experiment_by_name(name) for name in self.experiments_of(dag))
+        ids = [one.experiment_id for one in found if one is not None]
+        query = f"tags.`{DAG_ID_TAG}` = '{dag}'" + (f" AND tags.`{tag}` IS NOT NULL" if tag else "")
+        order = ["attributes.start_time DESC"]
+        # An empty list of experiments would be a search in the default one.
+        return list(self.client.search_runs(ids, query, max_results=most, order_by=order)) if ids else []
+
+    def has_artifact(self, run: Any, path: str) -> bool:
+        """Whether a run keeps a file at a path."""
+        items = self.client.list_artifacts(run.info.run_id, path.rpartition("/")[0] or None)
+        return any(one.path == path for one in items)
+
     def children_of(self, run: Any, series: set[str]) -> list[str]:
         """Ids of the child runs of some series of a parent, the newest of each series."""
         from tracked_kedro.names import KEY_TAG

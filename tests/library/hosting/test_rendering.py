@@ -97,6 +97,7 @@ def test_every_fault_is_named_with_its_remedy_and_at_once(tmp_path: Path):
         "promotion": {"rules": [{"metric": "r2", "direction": "higher", "reference": 0.5}]},
         "tagged": {"heavy": {"pool": "big"}},
         "tasks": {"thrid": {"retries": 0}},
+        "train": ["frist"],
         "schedule": "every monday",
     }
     dags, problems = rendered(faulty=block)
@@ -111,11 +112,12 @@ def test_every_fault_is_named_with_its_remedy_and_at_once(tmp_path: Path):
         "faulty.promotion: there is no model to promote",
         "faulty.tagged.heavy: no node of the pipeline has this tag",
         "faulty.tasks.thrid: the DAG has no such task; did you mean third?",
+        "faulty.train.frist: the DAG has no such task; did you mean first?",
         "dataset strange would be lost between tasks",
         "faulty.schedule = 'every monday'",
     ):
         assert words in said, said
-    assert len(problems) == 9, said
+    assert len(problems) == 10, said
 
 
 def test_a_block_that_cannot_be_read_is_told_without_asking_the_project():
@@ -150,6 +152,7 @@ def test_odd_names_circles_and_sixty_nodes_in_memory_become_legal_tasks(tmp_path
         assert done.returncode == 0, done.stdout
         dag = dag_of(file)
         assert len(dag.tasks) == 3
+        assert all(task.task_display_name for task in dag.tasks)
         assert all(len(task.task_id) <= 80 for task in dag.tasks)
 
 

@@ -39,6 +39,7 @@ def main(folder: Path) -> None:
 
     server.get("/to-mlflow/"), server.get("/forecasts/")  # builds both
     values = {
+        "dag": [EXPERIMENT],
         "experiment": [EXPERIMENT],
         "kind": ["csv", "parquet"],
         "path": [PICTURE],
@@ -56,6 +57,7 @@ def main(folder: Path) -> None:
         path for route in answers if "{run_id}" in route for path in filled(route, {**values, "run_id": runs["theirs"]})
     ]
     strange += [f"/forecasts/{name}" for name in ("strangers", "nowhere")]
+    strange += [f"/to-mlflow/dag/{name}" for name in ("strangers", "%27%20OR%201", "http:%2F%2Fevil.example")]
     print(
         json.dumps(
             {
@@ -98,6 +100,8 @@ def stored(folder: Path) -> dict[str, list[str]]:
     circle = run(ours)
     client.set_tag(circle, PARENT, circle)
     (folder / "one.png").write_bytes(b"PNG")
+    (folder / "report.html").write_text("A report")
+    client.log_artifact(parent, str(folder / "report.html"), "report")
     for one in (parent, child, grandchild, circle, *strange):
         client.log_artifact(one, str(folder / "one.png"), "figures")
     return {"ours": [parent, child, grandchild], "theirs": [*strange, circle]}

@@ -65,11 +65,17 @@ import tracked_kedro
 
 client = MlflowClient()
 experiment = client.create_experiment("rents", artifact_location=sys.argv[1])
+ended = {"airflow.dag_id": "rents", "model_version": "rents/7"}
+older = client.create_run(experiment, start_time=1, tags=ended).info.run_id
 parent = client.create_run(experiment, tags={"airflow.dag_id": "rents"}).info.run_id
 child = client.create_run(experiment, tags={"mlflow.parentRunId": parent, "series": "lisbon"}).info.run_id
 with open("one.png", "wb") as file:
     file.write(b"PNG")
 client.log_artifact(parent, "one.png", "figures")
+# Only the older one has come to its end.
+with open("report.html", "w") as file:
+    file.write("A report")
+client.log_artifact(older, "report.html", "report")
 
 server = TestClient(create_app(apps="core"), base_url="http://localhost", follow_redirects=False)
 token = server.post("/auth/token", json={"username": "admin", "password": "of this test"}).json()["access_token"]
@@ -82,12 +88,16 @@ def get(path, headers=login):
 
 print(json.dumps({
     "library": tracked_kedro.__file__,
-    "names": [experiment, parent, child],
+    "names": [experiment, older, parent, child],
     "home": get("/to-mlflow/"),
     "run": get(f"/to-mlflow/run/{parent}"),
     "children": get(f"/to-mlflow/run/{parent}/children?series=lisbon"),
     "picture": get(f"/to-mlflow/picture/{parent}/figures/one.png"),
     "missing": get("/to-mlflow/run/0123"),
+    "newest": get("/to-mlflow/dag/rents"),
+    "newest report": get("/to-mlflow/dag/rents/report"),
+    "newest version": get("/to-mlflow/dag/rents/version"),
+    "no dag": get("/to-mlflow/dag/http:%2F%2Fevil.example"),
     "nobody": get(f"/to-mlflow/picture/{parent}/figures/one.png", {}),
     "style": get("/to-mlflow/static/shell/shell.css"),
     "forecasts": get("/forecasts/static/page.css"),
@@ -171,12 +181,16 @@ def test_without_the_forecasts_page_links_and_pictures_work(
     migrate(here)
     found = answer(ASKED, (tmp_path / "artifacts").as_uri(), **here)
     assert Path(found["library"]).is_relative_to(library)
-    experiment, parent, child = found["names"]
+    experiment, older, parent, child = found["names"]
     runs = f"http://mlflow.example/#/experiments/{experiment}/runs"
     assert found["home"] == [303, "http://mlflow.example/#/experiments?workflowType=machine_learning"]
     assert found["run"] == [303, f"{runs}/{parent}?workflowType=machine_learning"]
     assert found["children"] == [303, f"{runs}/{child}?workflowType=machine_learning"]
     assert found["picture"] == [200, "PNG"]
+    assert found["newest"] == found["run"]
+    assert found["newest report"] == [303, f"{runs}/{older}/artifacts/report/report.html?workflowType=machine_learning"]
+    assert found["newest version"] == [303, "http://mlflow.example/#/models/rents/versions/7"]
+    assert found["no dag"][0] == 404
     assert found["missing"][0] == 404
     assert "The tracking server has no run 0123." in found["missing"][1]
     assert "overview" not in found["missing"][1]
