@@ -224,7 +224,10 @@ with DAG(
     model_graph = tasks.RunNodes(
         task_id="model_graph",
         task_display_name="Draw the model's graph",
-        doc_md=DOCS.of_task("model_graph", "Draw the model's graph, once per configuration."),
+        doc_md=DOCS.of_task(
+            "model_graph",
+            ("Draw the model's graph, once for all runs of one configuration and one state of the engine's code."),
+        ),
         task_group=stages["prepare"],
         nodes=["model_graph"],
         **KEDRO,

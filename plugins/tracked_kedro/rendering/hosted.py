@@ -112,7 +112,7 @@ def _dag(
         *(PROMOTION_TASKS if block.track.model else ()),
     }
     ids = task_ids([group.name for group in groups], taken)
-    own = [*preflight.OWN_TASKS, *(("register",) if block.track.model else ())]
+    own = [*OWN_TASKS, *(("register",) if block.track.model else ())]
     own += ["decide", "approve", "promote"] if block.promotion else []
     asks = block.promotion.answer_within_hours if block.promotion else None
     tags = {node.name: node.tags for node in described.nodes}
@@ -161,7 +161,7 @@ def _with_image(
     """Settings of tasks; where the block names an image, all that need the project run in that."""
     if block.image is None:
         return settings
-    model: dict[str, Collection[str]] = dict.fromkeys(preflight.PROMOTION_TASKS if block.track.model else (), ())
+    model: dict[str, Collection[str]] = dict.fromkeys(PROMOTION_TASKS if block.track.model else (), ())
     return with_image(block.image, settings, {"open_run": (), **tasks, **model}, tagged)
 
 

@@ -207,6 +207,46 @@ def test_two_catalog_files_of_a_project_with_one_key_are_one_line(tmp_path: Path
     assert "\n" not in problem
 
 
+FITTED = """
+    from kedro.pipeline import Pipeline, node
+
+
+    def f(x):
+        "Makes something of it, whatever it is."
+        return x
+
+
+    def register_pipelines():
+        steps = [("params:one", "table", "split"), ("table", "model", "fit"), ("model", "score", "judge")]
+        return {"__default__": Pipeline([node(f, read, made, name=name) for read, made, name in steps])}
+"""
+
+
+def test_what_makes_the_model_trains_whatever_it_is_called(tmp_path: Path, environment: dict[str, str]):
+    catalog = '"{anything}": {type: json.JSONDataset, filepath: "data/{anything}.json"}'
+    project = write_stranger(tmp_path / "fitted", FITTED, catalog=catalog, parameters="one: 1")
+    rules = [{"metric": "r2", "direction": "higher", "reference": 0.5}]
+    model = {"dataset": "model", "name": "fitted"}
+    dags, problems = rendered(
+        fitted={"project": str(project), "track": {"model": model}, "promotion": {"rules": rules}},
+    )
+    assert problems == []
+    file = tmp_path / "fitted_dag.py"
+    file.write_text(dags["fitted"].text)
+    tasks = {task.task_id: (task.task_group.group_id, task.task_display_name) for task in dag_of(file).tasks}
+    assert tasks == {
+        "open_run": (None, "Open the MLflow run"),
+        "split": ("stage_prepare", "Split"),
+        "fit": ("stage_train", "Fit"),
+        "judge": ("stage_decide", "Judge"),
+        "register": ("stage_decide", "Register a model version"),
+        "decide": ("stage_decide", "Decide by the rules"),
+        "approve": ("stage_decide", "Ask a person"),
+        "promote": ("stage_decide", "Promote to champion"),
+        "close_run": (None, "Close the MLflow run"),
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -73,10 +73,10 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
     # Not the tables that other tests copy: this login has tables of its own.
     migration = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migration, env={**os.environ, **environment}, check=True, capture_output=True, timeout=300)
+    subprocess.run(migration, env={**os.environ, **environment}, check=True, capture_output=True, timeout=900)
     command = [sys.executable, "-W", "ignore", "-m", "tests.library.web.doors_probe", str(folder), *ALLOWED, *REFUSED]
     done = subprocess.run(
-        command, env={**os.environ, **environment}, cwd=folder, capture_output=True, text=True, timeout=300
+        command, env={**os.environ, **environment}, cwd=folder, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
