@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
         path for route in answers if "{run_id}" in route for path in filled(route, {**values, "run_id": runs["theirs"]})
     ]
     strange += [f"/forecasts/{name}" for name in ("strangers", "nowhere")]
-    strange += [f"/to-mlflow/dag/{name}" for name in ("strangers", "%27%20OR%201", "http:%2F%2Fevil.example")]
+    strange += [f"/to-mlflow/dag/{name}" for name in ("strangers", "%27%20OR%201", "http:evil.example")]
     print(
         json.dumps(
             {

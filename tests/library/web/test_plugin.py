@@ -97,7 +97,7 @@ print(json.dumps({
     "newest": get("/to-mlflow/dag/rents"),
     "newest report": get("/to-mlflow/dag/rents/report"),
     "newest version": get("/to-mlflow/dag/rents/version"),
-    "no dag": get("/to-mlflow/dag/http:%2F%2Fevil.example"),
+    "no dag": get("/to-mlflow/dag/http:evil.example"),
     "nobody": get(f"/to-mlflow/picture/{parent}/figures/one.png", {}),
     "style": get("/to-mlflow/static/shell/shell.css"),
     "forecasts": get("/forecasts/static/page.css"),
