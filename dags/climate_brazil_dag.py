@@ -298,7 +298,11 @@ with DAG(
     )
     learn_fleet = tasks.RunNodes(
         task_id="learn_fleet",
-        doc_md=("Learn what the series teach each other, and whether it wins on the fleet's own past."),
+        task_display_name="Learn what the series teach each other",
+        doc_md=DOCS.of_task(
+            "learn_fleet", ("Learn what the series teach each other, and whether it wins on the fleet's own past.")
+        ),
+        task_group=stages["prepare"],
         nodes=["learn_fleet"],
         **KEDRO,
     )
