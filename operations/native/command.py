@@ -30,7 +30,7 @@ def serve(workers: int = 0) -> int:
         workers: how many Celery workers run the tasks; none means that the scheduler runs them.
 
     Returns:
-        Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part is missing, did not start or ended by itself.
+        Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part is missing, did not start, or ended again and again.
 
     Raises:
         click.ClickException: another one is running on this folder, or no port can be had.
@@ -51,8 +51,10 @@ def serve(workers: int = 0) -> int:
                     _sign_versions(folder)
                 click.echo(_addresses(parts, is_new))
                 click.echo(f"Ready after {time.monotonic() - begin:.0f} s. Ctrl-C ends all; logs: {parts.stores.logs}")
-                while (problem := parts.ended()) is None:
+                while (problem := parts.given_up()) is None:
                     time.sleep(0.3)
+                    for told in parts.mend():
+                        click.echo(told, err=True)
                 raise StackError(problem)
         except KeyboardInterrupt:
             click.echo(f"All parts have ended. Their data stays in {folder}; `make native` starts them on it again.")

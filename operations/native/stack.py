@@ -68,6 +68,14 @@ class Stack:
         """What to tell of a part that ended by itself; None while all of them run."""
         return next((problem for part in self._parts if (problem := part.ended())), None)
 
+    def mend(self) -> list[str]:
+        """Start parts anew that ended by themselves; what to tell of each. To be called again and again."""
+        return [told for part in self._parts for told in part.mend()]
+
+    def given_up(self) -> str | None:
+        """What to tell of a part that ended too often to be started again; None where there is none."""
+        return next((problem for part in self._parts if (problem := part.given_up())), None)
+
     def restart(self, name: str, number: int = signal.SIGTERM) -> None:
         """End one server (`postgres`, `mlflow`, `scheduler`, `worker-1`, …) by a signal, and start it anew."""
         next(part for part in self._parts if name in part).restart(name, number)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from operations.native import children
+from operations.native import children, supervisor
 from operations.native.children import Children
 from operations.native.stack import _launch
 from operations.native.supervisor import Supervisor
@@ -106,4 +106,50 @@ def test_one_server_is_started_anew(tmp_path, handlers):
             seen.add(text)
             servers.restart("first", signal.SIGKILL)
         assert len(seen) == 2
+        assert servers.ended() is None
+
+
+def test_a_server_that_ended_by_itself_is_started_again_with_what_it_has_left(tmp_path, handlers):
+    commands = {"server": python(STUBBORN)}
+    with Children(tmp_path / "processes") as started, supervised(commands, tmp_path, started) as servers:
+        while servers.log_file("server").read_text().count("up") < 2:
+            time.sleep(0.05)
+        leader = servers._processes["server"].pid
+        first = children.members(leader)
+        os.kill(leader, signal.SIGKILL)
+        told = []
+        while not told:
+            told = servers.mend()
+            time.sleep(0.05)
+        assert told[0].startswith("The server ended by itself (exit code -9) and was started again (1 of 5 times")
+        assert servers.ended() is None
+        assert servers.given_up() is None
+        assert servers.mend() == []
+        # What its worker held is free again.
+        assert not set(first) & set(children.members(leader))
+        assert "up" in servers.log_file("server").with_name("server.log.1").read_text()
+
+
+def test_a_server_that_ends_again_and_again_stays_ended_and_is_told_of(tmp_path, monkeypatch, handlers):
+    monkeypatch.setattr(supervisor, "DEATHS", 2)
+    commands = {
+        "server": python("print('no port'); raise SystemExit(3)"),
+        "other": python("import time; time.sleep(60)"),
+    }
+    with Children(tmp_path / "processes") as started, supervised(commands, tmp_path, started) as servers:
+        told = []
+        while (problem := servers.given_up()) is None:
+            told += servers.mend()
+            time.sleep(0.05)
+        assert len(told) == 1
+        assert problem.startswith("The server ended with exit code 3.")
+        assert "no port" in problem
+        assert servers.mend() == []
+
+
+def test_a_server_that_somebody_restarts_has_not_ended_by_itself(tmp_path, handlers):
+    commands = {"server": python("import time; time.sleep(60)")}
+    with Children(tmp_path / "processes") as started, supervised(commands, tmp_path, started) as servers:
+        servers.restart("server", signal.SIGKILL)
+        assert servers.mend() == []
         assert servers.ended() is None
