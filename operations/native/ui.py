@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -22,8 +23,11 @@ from operations.native.ports import HOST, wanted_port
 from operations.native.supervisor import Supervisor
 from operations.native.waiting import not_in_time, ready_within
 from tracked_kedro.cli.caller import end_with_make
-from tracked_kedro.cli.left_over import end_left_over
+from tracked_kedro.cli.ended_scheduler import Outcome, end_its_runs
+from tracked_kedro.cli.left_over import end_left_over, forget, note_scheduler
 from tracked_kedro.cli.locks import UI, only_one
+from tracked_kedro.cli.signals import Interruption
+from tracked_kedro.errors import classified
 
 # Where the buttons of Airflow's pages find MLflow's; known to the plugin under this name too.
 MLFLOW_UI = "RETRAINING_MLFLOW_UI"
@@ -33,7 +37,8 @@ def serve() -> int:
     """Serve until a signal comes.
 
     Returns:
-        Exit code: 0 after Ctrl-C or SIGTERM, 1 when a server ended by itself or did not answer.
+        Exit code: 130 after Ctrl-C, 143 after SIGTERM, 129 where the terminal was closed, 1 when a server ended by
+        itself or did not answer.
 
     Raises:
         click.ClickException: the deployment is not prepared, or no port can be had.
@@ -42,11 +47,55 @@ def serve() -> int:
         raise click.ClickException("AIRFLOW_HOME is not set; start with `make ui`, which sets the environment")
     with only_one(UI, "open the addresses that it has printed"):
         end_with_make()
-        end_left_over()
-        return _serve()
+        problem, number = _serve()
+        outcome = _end_runs(_reason(number))
+    _say(problem or "Airflow and MLflow have ended.", err=bool(problem))
+    if outcome.ended:
+        _say(f"DAG runs that were at work have ended with them: {outcome.ended}")
+    if outcome.waiting:
+        _say(f"DAG runs that had not begun, or wait for an answer, go on at the next start: {outcome.waiting}")
+    state = "failed" if problem else "interrupted"
+    _say(f"ui: state={state} dag_runs_ended={outcome.ended} dag_runs_waiting={outcome.waiting}")
+    return 1 if problem or number is None else 128 + number
 
 
-def _serve() -> int:
+def _end_runs(reason: str) -> Outcome:
+    """End what was at work in the scheduler, which has ended."""
+    try:
+        outcome = end_its_runs(reason) if _anything_is_open() else Outcome(0, 0)
+    except Exception as error:  # noqa: BLE001  whatever it is, the next command ends the rest
+        _say(f"DAG runs could not be ended ({classified(error)}); the next command does it", err=True)
+        return Outcome(0, 0)
+    forget(UI)
+    return outcome
+
+
+def _reason(number: int | None) -> str:
+    """Why DAG runs have ended, for their parent runs."""
+    return f"`make ui` was ended: {Interruption(number)}" if number else "a server of `make ui` ended"
+
+
+def _anything_is_open() -> bool:
+    """Whether the embedded database holds a DAG run that has not ended: importing Airflow for none takes seconds."""
+    file = Path(os.environ["AIRFLOW_HOME"]) / "airflow.db"
+    if not file.exists():
+        return bool(os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"))
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
+            query = "SELECT 1 FROM dag_run WHERE state IN ('running', 'queued') LIMIT 1"
+            return connection.execute(query).fetchone() is not None
+    except sqlite3.Error:
+        return True
+
+
+def _say(text: str, err: bool = False) -> None:
+    """Print, where somebody may still read it."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=err)
+
+
+def _serve() -> tuple[str | None, int | None]:
+    """What went wrong, and the signal that ended it."""
     airflow, password = _airflow(), _password(Path(os.environ["AIRFLOW_HOME"]))
     mlflow, mlflow_command = _mlflow()
     commands = {part: [sys.executable, "-m", "airflow", part, *options] for part, options in SERVICES.items()}
@@ -56,6 +105,9 @@ def _serve() -> int:
     environment = {MLFLOW_UI: mlflow, **os.environ, **_airflow_settings(airflow)}
     with contextlib.ExitStack() as parts:
         started = parts.enter_context(Children(var_folder() / PROCESSES[UI]))
+        # Not before the processes of an earlier start have ended.
+        end_left_over(UI)
+        note_scheduler()
 
         def launch(commands: dict[str, list[str]]) -> Supervisor:
             servers = Supervisor(commands, dict.fromkeys(commands, environment), var_folder() / "logs", started)
@@ -79,12 +131,8 @@ def _serve() -> int:
         while problem is None and not _stopping(running):
             time.sleep(0.3)
             problem = _ended(running)
-        click.echo("Stopping ...")
-    if problem:
-        click.echo(problem, err=True)
-        return 1
-    click.echo("Airflow and MLflow have ended.")
-    return 0
+        _say("Stopping ...")
+    return problem, next((servers.signal for servers in running if servers.signal), None)
 
 
 def _stopping(running: list[Supervisor]) -> bool:

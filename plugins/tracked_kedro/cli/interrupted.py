@@ -24,13 +24,18 @@ def end(dag: str, since: float, run_id: str | None, status: str, reason: str) ->
         status: FAILED or KILLED, of the parent.
         reason: kept with it.
     """
-    os.environ.update({name: value for name, value in _IMPATIENT.items() if name not in os.environ})
+    impatient()
     _end_dag_runs(dag, datetime.fromtimestamp(since, UTC))
     if run_id is not None:
         tracking_server.connect()
         runs.abandon_parent(run_id, status, reason)
     # By the process that is gone, where nobody knows the parent.
     look()
+
+
+def impatient() -> None:
+    """Have this process not wait long for a tracking server that is down, unless its environment says otherwise."""
+    os.environ.update({name: value for name, value in _IMPATIENT.items() if name not in os.environ})
 
 
 def _end_dag_runs(dag: str, since: datetime) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from tracked_kedro import names
 from tracked_kedro.cli.printable import printable
 from tracked_kedro.kedro_side import tracking_server
-from tracked_kedro.parent_run.reconciliation import Look, StateOf, reconcile
+from tracked_kedro.parent_run.reconciliation import Look, StateOf, Verdicts, reconcile
 
 
-def look() -> Look:
-    """Compare what is RUNNING on the tracking server with Airflow's database once, and end what is over."""
+def look(known: Verdicts | None = None) -> Look:
+    """Compare what is RUNNING on the tracking server with Airflow's database once, and end what is over.
+
+    Args:
+        known: of DAG runs whose end the caller knows more about than the database: status and reason.
+    """
     tracking_server.connect()
-    return reconcile(*_database())
+    return reconcile(*_database(), known=known)
 
 
 def sentences(found: Look) -> list[str]:

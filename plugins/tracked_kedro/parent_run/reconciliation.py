@@ -27,6 +27,8 @@ _REFUSALS = ("PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_
 
 #: State of a DAG run ("queued", "running", "success", "failed"), None where Airflow does not know it.
 StateOf = Callable[[str, str], str | None]
+#: Status and reason to end parents with, by the two ids of their DAG runs.
+Verdicts = Mapping[tuple[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,19 @@ class Look:
     left: tuple[str, ...]
 
 
-def reconcile(state_of: StateOf, airflow: str | None, experiments: Sequence[str] | None = None) -> Look:
+def reconcile(
+    state_of: StateOf,
+    airflow: str | None,
+    experiments: Sequence[str] | None = None,
+    known: Verdicts | None = None,
+) -> Look:
     """End the parents that are RUNNING for nobody, and children that are RUNNING under a parent that has ended.
 
     Args:
         state_of: state of a DAG run by its two ids.
         airflow: identity of the Airflow that is asked; the runs of another one are none of its business.
         experiments: ids of the experiments to look at, None for all.
+        known: what the caller knows better, for DAG runs that it has ended itself.
     """
     from mlflow.tracking import MlflowClient
 
@@ -68,7 +76,7 @@ def reconcile(state_of: StateOf, airflow: str | None, experiments: Sequence[str]
     left: list[str] = []
     for run in _running(client, wanted, names.DAG_RUN_ID_TAG):
         with _left_alone_where_refused(run, left):
-            verdict = _verdict(run.data.tags, state_of, airflow)
+            verdict = _verdict(run.data.tags, state_of, airflow, known or {})
             if verdict and runs.abandon_parent(run.info.run_id, *verdict):
                 ended.append(Ended(run.info.run_id, run.info.run_name, *verdict))
     return Look((*ended, *_end_strays(client, wanted, airflow)), tuple(left))
@@ -92,14 +100,19 @@ def _left_alone_where_refused(run, left: list[str]) -> Iterator[None]:
         log.warning("Run %s is left as it is: %s", run.info.run_id, str(error).partition("\n")[0])
 
 
-def _verdict(tags: Mapping[str, str], state_of: StateOf, airflow: str | None) -> tuple[str, str] | None:
+def _verdict(
+    tags: Mapping[str, str], state_of: StateOf, airflow: str | None, known: Verdicts
+) -> tuple[str, str] | None:
     """Status to end a parent with, and why; None to leave it alone."""
     process = tags.get(names.PROCESS_TAG)
     if process and _is_gone(process):
         return "KILLED", f"`airflow dags test` ended before its DAG run did (process {process})"
     if airflow is None or tags.get(names.AIRFLOW_TAG) != airflow:
         return None
-    state = state_of(tags.get(names.DAG_ID_TAG, ""), tags[names.DAG_RUN_ID_TAG])
+    ids = tags.get(names.DAG_ID_TAG, ""), tags[names.DAG_RUN_ID_TAG]
+    if ids in known:
+        return known[ids]
+    state = state_of(*ids)
     if state == "failed":
         return "FAILED", "Airflow ended the DAG run as failed without its close_run"
     if state == "success":

@@ -56,7 +56,7 @@ def test_form_starts_a_retraining_that_mlflow_shows(var, start_ui, migrate, brow
     family = psutil.Process(ui.process.pid).children(recursive=True)
     listening = {c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
-    assert ui.stop(signal.SIGINT) == 0
+    assert ui.stop(signal.SIGINT) == 130
     assert [process for process in family if is_running(process)] == []
     assert "have ended" in ui.output.read_text()
 
