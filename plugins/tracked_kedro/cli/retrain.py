@@ -92,7 +92,7 @@ def _run_dag(begun: _Begun, project: Path, settings: Sequence[str], variables: S
     with Screen("checking the input") as screen, _airflow(begun.dag) as process:
         _refuse_beside_a_scheduler(begun.dag)
         conf = settled(project, begun.dag, checked)
-        end_left_over(mine=True)
+        end_left_over(RETRAIN)
         begun.since = time.time()
         with noted(begun.dag):
             _follow(process, conf, screen, begun)
