@@ -1,4 +1,4 @@
-"""Ctrl-C, a closed terminal, `kill -9` and a full disk in `make retrain`: nothing runs on, and nothing lies."""
+"""Ctrl-C, a closed terminal, `kill -9` in `make retrain` and `make ui`, a full disk: nothing runs on or lies."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import contextlib
 import os
 import pty
 import re
+import select
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import pytest
@@ -24,6 +27,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tests.deployment import deployment_environment
 from tests.fixtures.rents import write_project
 from tests.fixtures.templates import EmptyStore, Migrate
+from tests.fixtures.ui import free_port
 from tracked_kedro.names import END_REASON_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
@@ -238,3 +242,130 @@ def test_a_disk_that_fills_is_one_line_and_the_parent_failed(
     assert process.wait(WITHIN) == 1
     assert "bytes are missing" in retraining.output.read_text().splitlines()[-1]
     assert len(retraining.dag_runs()) == 1
+
+
+ASKS = """
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG
+
+with DAG("asks", schedule=None):
+    ApprovalOperator(task_id="approve", subject="Shall it?")
+"""
+
+
+class Ui(Retraining):
+    """`make ui` on a folder of its own, with a DAG run at work in its scheduler and one that asks a person."""
+
+    def __init__(self, folder: Path, var: Path) -> None:
+        super().__init__(folder, var)
+        (folder / "dags" / "asks_dag.py").write_text(textwrap.dedent(ASKS))
+        self.command = [sys.executable, "-m", "operations", "ui"]
+        self.environment |= {
+            "AIRFLOW_PORT": str(free_port()),
+            "MLFLOW_PORT": str(free_port()),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        }
+
+    def ready(self) -> None:
+        self.until(lambda: "Ready." in self.output.read_text(errors="replace") or not self.processes())
+        assert "Ready." in self.output.read_text(errors="replace"), self.output.read_text(errors="replace")
+        for dag in ("asks", "rents"):
+            command = [sys.executable, "-m", "airflow", "dags", "trigger", dag, "--run-id", f"by_{dag}"]
+
+            def triggered(command: list[str] = command) -> bool:
+                return subprocess.run(command, env=self.environment, capture_output=True).returncode == 0
+
+            self.until(triggered)
+        self.until(lambda: self.states("asks") == {("running", "awaiting_input")})
+
+    def states(self, dag: str) -> set[tuple[str, str]]:
+        query = (
+            "SELECT dag_run.state, task_instance.state FROM dag_run JOIN task_instance "
+            "ON dag_run.dag_id = task_instance.dag_id AND dag_run.run_id = task_instance.run_id "
+            "WHERE dag_run.dag_id = ?"
+        )
+        with contextlib.closing(sqlite3.connect(Path(self.environment["AIRFLOW_HOME"]) / "airflow.db")) as connection:
+            return set(connection.execute(query, (dag,)))
+
+
+@pytest.fixture
+def ui(tmp_path: Path, migrate: Migrate, empty_store: EmptyStore) -> Iterator[Ui]:
+    ui = Ui(tmp_path, tmp_path / "var")
+    empty_store(ui.var)
+    migrate(ui.environment)
+    yield ui
+    for pid in ui.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def ended_with_its_scheduler(ui: Ui, parent: Run, child: Run, reason: str) -> None:
+    assert ui.processes() == []
+    assert (ui.status(parent), ui.status(child)) == ("KILLED", "KILLED")
+    assert ui.now(parent).data.tags[END_REASON_TAG] == reason
+    assert {state for state, _ in ui.states("rents")} == {"failed"}
+    assert not {"running", "queued", "scheduled"} & {state for _, state in ui.states("rents")}
+    # A question to a person has lost nothing, and is asked on at the next start.
+    assert ui.states("asks") == {("running", "awaiting_input")}
+    assert not (ui.var / "ui.running").exists()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
+def test_a_signal_to_make_ui_ends_what_is_at_work_in_its_scheduler(ui: Ui, number: int, code: int, word: str):
+    process = ui.started()
+    ui.ready()
+    parent, child = ui.working()
+    begin = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(WITHIN) == code, ui.output.read_text()
+    print(f"{time.monotonic() - begin:.0f} s until nothing runs and all is told")
+    ended_with_its_scheduler(ui, parent, child, f"`make ui` was ended: {word}")
+    assert ui.output.read_text().splitlines()[-1] == "ui: state=interrupted dag_runs_ended=1 dag_runs_waiting=1"
+
+
+@pytest.mark.full
+def test_the_closed_terminal_of_make_ui(ui: Ui):
+    output = ui.output.open("wb")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(ui.command[0], ui.command, ui.environment)
+    closing = threading.Event()
+    copying = threading.Thread(target=_copy, args=(terminal, output, closing), daemon=True)
+    copying.start()
+    ui.ready()
+    parent, child = ui.working()
+    os.kill(pid, signal.SIGSTOP)  # so that nothing is written to the terminal while it is closed
+    closing.set()
+    copying.join()  # a terminal that somebody reads from stays open
+    os.close(terminal)
+    os.kill(pid, signal.SIGCONT)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    ended_with_its_scheduler(ui, parent, child, "`make ui` was ended: its terminal was closed")
+
+
+def _copy(terminal: int, output: BinaryIO, closing: threading.Event) -> None:
+    with contextlib.suppress(OSError), output:
+        while not closing.is_set():
+            if select.select([terminal], [], [], 0.1)[0]:
+                output.write(os.read(terminal, 65536))
+                output.flush()
+
+
+@pytest.mark.full
+def test_after_kill_9_of_make_ui_its_processes_end_and_the_next_command_ends_the_rest(ui: Ui):
+    process = ui.started()
+    ui.ready()
+    parent, child = ui.working()
+    process.kill()
+    process.wait()
+    begin = time.monotonic()
+    ui.until(lambda: not ui.processes())
+    print(f"{time.monotonic() - begin:.0f} s until nothing runs")
+    assert ui.status(parent) == "RUNNING"
+    done = subprocess.run(
+        [sys.executable, "-m", "tracked_kedro", "reconcile"], env=ui.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    ended_with_its_scheduler(ui, parent, child, "its `make ui` was killed")
