@@ -68,7 +68,7 @@ SIMULATED_TAG = "simulated"
 # A mapped task `x` gets its shards from the task `x_shards`.
 SHARDS_SUFFIX = "_shards"
 # Of a hosted project's parent run: the Kedro parameters that its DAG run has set, as JSON.
-RUNTIME_PARAMS_TAG = "kedro_runtime_params"
+HOSTED_PARAMS_TAG = "kedro_runtime_params"
 # Of the id of a box in a DAG's graph: a DAG may well have a task `train`, and one that promotes has a task `decide`.
 STAGE_PREFIX = "stage_"
 # Where the API server mounts the ways to MLflow's pages, and an approval's pictures.

@@ -42,7 +42,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 def is_hosted_run(run: Run) -> bool:
     """Whether a run is one of a hosted project."""
-    return names.RUNTIME_PARAMS_TAG in run.data.tags
+    return names.HOSTED_PARAMS_TAG in run.data.tags
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class HostedRecipe:
         top, place = found
         dirty = tags.get("project_dirty") == "true"
         digest = tags.get("lock_digest", "")
-        parameters, files = _parameters(tags[names.RUNTIME_PARAMS_TAG]), _files(run)
+        parameters, files = _parameters(tags[names.HOSTED_PARAMS_TAG]), _files(run)
         return cls(project, top, place, tags["project_commit"], dirty, digest, parameters, files)
 
     def run_again(self, commit: Commit, folder: Path, log: Path) -> MlflowClient:
@@ -174,7 +174,7 @@ def _parameters(text: str) -> dict[str, Any]:
             raise ValueError("no mapping")
         refuse_what_is_not_plain(found)
     except ValueError as error:
-        tag = names.RUNTIME_PARAMS_TAG
+        tag = names.HOSTED_PARAMS_TAG
         raise CannotReproduceError(f"its tag {tag} is not ours: {printable(str(error))}") from error
     return found
 

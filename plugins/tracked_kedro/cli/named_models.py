@@ -18,7 +18,7 @@ from tracked_kedro.rendering.completion import dag_blocks
 def of_pipeline(name: str) -> str:
     """The registered model that a block of airflow.yml names.
 
-        of_pipeline("climate_brazil")  # 'climate-brazil'
+        of_pipeline("taxi_fares")  # 'taxi-fares'
 
     Raises:
         click.ClickException: there is no such block, or it names no model.

@@ -62,7 +62,7 @@ def open_run(*, pipeline: str, parameters: dict[str, str], hosted: dict[str, Any
 
     def tags() -> dict[str, str]:
         given = json.dumps(_given(pipeline, parameters, context), sort_keys=True, default=str)
-        return {**_tags(project), **({names.RUNTIME_PARAMS_TAG: given} if len(given) <= _TAG_LENGTH else {})}
+        return {**_tags(project), **({names.HOSTED_PARAMS_TAG: given} if len(given) <= _TAG_LENGTH else {})}
 
     return opened_parent(_deployment(pipeline, context), pipeline, context, tags)
 

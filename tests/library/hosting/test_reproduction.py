@@ -52,7 +52,7 @@ def made(tmp_path: Path, rents: Rents, store: MlflowClient) -> Stranger:
     block.parent.mkdir()
     block.write_text(f"guest: {{project: {project}}}\n")
     stranger = Stranger.hosted(project, tmp_path / "data")
-    tags = {"airflow.dag_id": "guest", names.RUNTIME_PARAMS_TAG: json.dumps({"factor": 4.0}), **code_tags(project)}
+    tags = {"airflow.dag_id": "guest", names.HOSTED_PARAMS_TAG: json.dumps({"factor": 4.0}), **code_tags(project)}
     for key, value in tags.items():
         store.set_tag(stranger.run_id, key, value)
     stranger.task("weigh", factor=4.0)
@@ -84,7 +84,7 @@ def test_what_is_not_there_any_more_is_named_before_anything_runs(made: Stranger
     MlflowClient().set_tag(made.run_id, "project_dirty", "true")
     with pytest.raises(click.ClickException, match="changes that were not committed; FORCE=1"):
         compare(made.run_id, force=False)
-    MlflowClient().set_tag(made.run_id, names.RUNTIME_PARAMS_TAG, '{"factor": "${oc.env:HOME}"}')
+    MlflowClient().set_tag(made.run_id, names.HOSTED_PARAMS_TAG, '{"factor": "${oc.env:HOME}"}')
     with pytest.raises(click.ClickException, match="its tag kedro_runtime_params is not ours"):
         compare(made.run_id, force=True)
     MlflowClient().set_tag(made.run_id, "airflow.dag_id", "gone")

@@ -33,7 +33,7 @@ HELD_OUT = np.array([21.0, np.nan, 19.0, 18.0, 17.0, 16.0])
 
 def work(values: np.ndarray = VALUES) -> Work:
     training, full = Series("a", FIRST, values[:60]), Series("a", FIRST, np.array([*values[:60], *HELD_OUT]))
-    return Work("a", "A", training, full, HELD_OUT, ModelConfig(), "f")
+    return Work("a", "A", training, full, HELD_OUT, ModelConfig(), None, None, 24, "f")
 
 
 def forecast(first: str, means: list[float]) -> Forecast:

@@ -121,9 +121,14 @@ def check_buttons(page: Page, ui) -> None:
     client = MlflowClient()
     [experiment] = [one.experiment_id for one in client.search_experiments() if one.name == DAG]
     children = client.search_runs([experiment], "tags.`mlflow.parentRunId` IS NOT NULL")
-    answer = page.request.get(f"{ui.airflow}{links['MLflow run']}", max_redirects=0)
-    assert answer.headers["location"].startswith(f"{ui.mlflow}/#/experiments/{experiment}/runs")
-    assert [child.info.run_id for child in children if child.info.run_id not in answer.headers["location"]] == []
+    # Each shard's button leads to the children of that shard.
+    found = []
+    for number in range(page.request.get(f"{tasks}/series/listMapped").json()["total_entries"]):
+        links = page.request.get(f"{tasks}/series/links?map_index={number}").json()["extra_links"]
+        answer = page.request.get(f"{ui.airflow}{links['MLflow run']}", max_redirects=0)
+        assert answer.headers["location"].startswith(f"{ui.mlflow}/#/experiments/{experiment}/runs")
+        found += [child.info.run_id for child in children if child.info.run_id in answer.headers["location"]]
+    assert sorted(found) == sorted(child.info.run_id for child in children)
     version = page.request.get(f"{tasks}/register/links").json()["extra_links"]["Model version"]
     assert version.startswith("/to-mlflow/version/")
 

@@ -46,7 +46,7 @@ def test_last_line_tells_a_machine_what_happened(good) -> None:
 def test_screen_shows_cutoff_progress_table_and_where_to_look(good) -> None:
     _, done = good
     assert "Cutoff 2019-11-01: the month after the newest observation" in done.stdout
-    assert re.search(r"^ +\d+\.\d s  task \d+ of 18  process_datasets$", done.stdout, re.M)
+    assert re.search(r"^ +\d+\.\d s  task \d+ of 19  process_datasets$", done.stdout, re.M)
     assert re.search(r"^Belém +\d+ +\d\.\d{3} ", done.stdout, re.M)
     assert "make ui" in done.stdout
     log = Path(re.search(r"Log of the whole run: (\S+)", done.stdout).group(1))
