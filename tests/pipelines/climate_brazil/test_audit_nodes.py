@@ -64,6 +64,7 @@ def test_a_series_that_cannot_be_audited_costs_the_others_nothing(monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_fast_posterior_passes_its_audit() -> None:
     months = np.arange(60)
     values = 25 + 2 * np.sin(2 * np.pi * months / 12) + np.random.default_rng(0).normal(0, 0.5, months.size)

@@ -33,6 +33,7 @@ from tests.pipelines.climate_brazil.integration.dag_runs import (
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.full,
     pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]
 MODEL = "kept-model"
