@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import psutil
 import pytest
@@ -139,14 +139,24 @@ class Retraining:
         return found
 
 
+C = TypeVar("C", bound=Retraining)
+
+
+@contextlib.contextmanager
+def prepared(command: C, migrate: Migrate, empty_store: EmptyStore) -> Iterator[C]:
+    """With the stores that it needs; whatever is left of it ends."""
+    empty_store(command.var)
+    migrate(command.environment)
+    yield command
+    for pid in command.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def retraining(tmp_path: Path, migrate: Migrate, empty_store: EmptyStore) -> Iterator[Retraining]:
-    retraining = Retraining(tmp_path, tmp_path / "var")
-    empty_store(retraining.var)
-    migrate(retraining.environment)
-    yield retraining
-    for pid in retraining.processes():
-        os.kill(pid, signal.SIGKILL)
+    with prepared(Retraining(tmp_path, tmp_path / "var"), migrate, empty_store) as retraining:
+        yield retraining
 
 
 def ended(retraining: Retraining, parent: Run, child: Run, reason: str) -> None:
@@ -290,13 +300,8 @@ class Ui(Retraining):
 
 @pytest.fixture
 def ui(tmp_path: Path, migrate: Migrate, empty_store: EmptyStore) -> Iterator[Ui]:
-    ui = Ui(tmp_path, tmp_path / "var")
-    empty_store(ui.var)
-    migrate(ui.environment)
-    yield ui
-    for pid in ui.processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with prepared(Ui(tmp_path, tmp_path / "var"), migrate, empty_store) as ui:
+        yield ui
 
 
 def ended_with_its_scheduler(ui: Ui, parent: Run, child: Run, reason: str) -> None:

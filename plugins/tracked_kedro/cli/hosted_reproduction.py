@@ -191,8 +191,8 @@ def _files(run: Run) -> dict[str, str]:
                 if pure.is_absolute() or ".." in pure.parts or not _DIGEST.fullmatch(str(digest)):
                     raise CannotReproduceError(f"its artifact {printable(one.path)} is not ours: {printable(name)}")
                 files[name] = digest
+    except CannotReproduceError:
+        raise
     except (MlflowException, OSError, ValueError, AttributeError) as error:
-        if isinstance(error, CannotReproduceError):
-            raise
         raise CannotReproduceError(f"its artifacts in {INPUTS}/ are not ours") from error
     return files

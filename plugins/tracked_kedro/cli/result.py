@@ -9,8 +9,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from tracked_kedro.names import MODEL_VERSION_TAG
-from tracked_kedro.promotion.datasets import PROMOTION_TAG
+from tracked_kedro.names import MODEL_VERSION_TAG, PROMOTION_TAG
 
 SUMMARY = "report/summary.txt"
 

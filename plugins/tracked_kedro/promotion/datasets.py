@@ -12,16 +12,13 @@ import mlflow
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.entities.model_registry import ModelVersion
 
-from tracked_kedro.names import SIMULATED_TAG
+from tracked_kedro.names import PROMOTION_TAG, SIMULATED_TAG
 from tracked_kedro.promotion.evidence import EVIDENCE_FILE, Evidence, Version
 from tracked_kedro.promotion.moves import CHAMPION
 from tracked_kedro.promotion.registry import Registry, RegistryError, parse_reference
 from tracked_kedro.serving.signing import GoneVersionError, TrustedFiles, UntrustedVersionError
 
 log = logging.getLogger(__name__)
-
-#: Tag of the parent run: what became of the version that it registered.
-PROMOTION_TAG = "promotion"
 
 
 class MlflowChampionDataset(AbstractDataset[None, Version | None]):

@@ -145,5 +145,4 @@ class LearntFleet(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            places = ", ".join(".".join(map(str, one["loc"])) or "the text" for one in error.errors()[:3])
-            raise FleetFileError(f"not what a fleet of this version has learnt ({places}); learn it again") from None
+            raise FleetFileError.of(error, "not what a fleet of this version has learnt", "learn it again") from None

@@ -1,5 +1,9 @@
 """What can go wrong with one series. Every message names the series and the remedy."""
 
+from __future__ import annotations
+
+from pydantic import ValidationError
+
 
 class StructuralError(ValueError):
     """Base of all errors of this package."""
@@ -30,7 +34,13 @@ class SamplingTimeoutError(InferenceError):
 
 
 class FleetFileError(StructuralError):
-    """A text is not a fleet prior this version can read."""
+    """A text is not what this version can read of a fleet."""
+
+    @classmethod
+    def of(cls, error: ValidationError, problem: str, remedy: str) -> FleetFileError:
+        """With the places that are wrong, and nothing of what stands there."""
+        places = ", ".join(".".join(map(str, one["loc"])) or "the text" for one in error.errors()[:3])
+        return cls(f"{problem} ({places}); {remedy}")
 
 
 class PosteriorFileError(StructuralError):

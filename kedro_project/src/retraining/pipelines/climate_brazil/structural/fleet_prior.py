@@ -138,8 +138,7 @@ class FleetPrior(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            places = ", ".join(".".join(map(str, one["loc"])) or "the text" for one in error.errors()[:3])
-            raise FleetFileError(f"not a fleet prior of this version ({places}); learn the fleet again") from None
+            raise FleetFileError.of(error, "not a fleet prior of this version", "learn the fleet again") from None
 
 
 def learn_fleet(posteriors: Iterable[Posterior]) -> FleetPrior:
